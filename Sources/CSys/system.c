@@ -1,1 +1,81 @@
+#define _GNU_SOURCE
 #include "CSys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static int result(long value) { return value < 0 ? -errno : (int)value; }
+
+int sys_open_beneath(int dir, const char *path, int flags, unsigned mode) {
+  struct open_how how = {
+      .flags = (unsigned)flags | O_CLOEXEC,
+      .mode = flags & (O_CREAT | __O_TMPFILE) ? mode : 0,
+      .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+  };
+  return result(syscall(SYS_openat2, dir, path, &how, sizeof how));
+}
+
+int sys_rename_noreplace(int from_dir, const char *from, int to_dir, const char *to) {
+  return result(renameat2(from_dir, from, to_dir, to, RENAME_NOREPLACE));
+}
+
+int sys_rename_exchange(int from_dir, const char *from, int to_dir, const char *to) {
+  return result(renameat2(from_dir, from, to_dir, to, RENAME_EXCHANGE));
+}
+
+int sys_fallocate(int fd, long long offset, long long length) { return result(fallocate(fd, 0, offset, length)); }
+
+int sys_sync_file_range(int fd, long long offset, long long length) {
+  return result(sync_file_range(fd, offset, length, SYNC_FILE_RANGE_WRITE));
+}
+
+int sys_flock(int fd, int exclusive) { return result(flock(fd, (exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB)); }
+
+int sys_accept(int fd) { return result(accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)); }
+
+void sys_name_thread(const char *name) {
+  char kept[16] = {0};
+  strncpy(kept, name, sizeof kept - 1);
+  pthread_setname_np(pthread_self(), kept);
+}
+
+void sys_keep_heap_warm(void) {
+  mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  mallopt(M_TRIM_THRESHOLD, 64 << 20);
+  mallopt(M_TOP_PAD, 4 << 20);
+}
+
+int sys_forbid_core_dumps(void) {
+  struct rlimit none = {0, 0};
+  if (setrlimit(RLIMIT_CORE, &none) < 0) return -errno;
+  return result(prctl(PR_SET_DUMPABLE, 0, 0, 0, 0));
+}
+
+long sys_peak_rss_kib(void) {
+  char line[256];
+  long kib = 0;
+  FILE *status = fopen("/proc/self/status", "re");
+  while (status && fgets(line, sizeof line, status))
+    if (!strncmp(line, "VmHWM:", 6)) kib = atol(line + 6);
+  if (status) fclose(status);
+  return kib;
+}
+
+double sys_cpu_seconds(void) {
+  struct rusage used;
+  getrusage(RUSAGE_SELF, &used);
+  return (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+         (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) * 1e-6;
+}

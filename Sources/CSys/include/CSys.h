@@ -1,1 +1,44 @@
 #pragma once
+/// Shims for what Swift cannot call, each saying why. Results that are `int` are zero or more, or `-errno`.
+
+/// Opens `path` beneath `dir`; nothing on the way may be a symbolic link, `..` out of it or a magic link.
+/// -ENOSYS, -EPERM or -EINVAL mean that the kernel (or a seccomp filter) lacks `openat2`.
+/// Why: glibc has no wrapper, and `syscall` is variadic, which Swift does not import.
+int sys_open_beneath(int dir, const char *path, int flags, unsigned mode);
+
+/// Renames without ever replacing: -EEXIST if `to` is there. -EINVAL or -ENOSYS: not supported here.
+/// Why: declared under _GNU_SOURCE only, which Swift's Glibc module does not set.
+int sys_rename_noreplace(int from_dir, const char *from, int to_dir, const char *to);
+
+/// Swaps two names in one step. Why: as above.
+int sys_rename_exchange(int from_dir, const char *from, int to_dir, const char *to);
+
+/// Reserves blocks and extends the file. -EOPNOTSUPP: not here; -ENOSPC: no room. Why: _GNU_SOURCE.
+int sys_fallocate(int fd, long long offset, long long length);
+
+/// Starts writing dirty pages out and does not wait; promises nothing about durability. Why: _GNU_SOURCE.
+int sys_sync_file_range(int fd, long long offset, long long length);
+
+/// Takes an advisory lock on an open file, never waiting: -EWOULDBLOCK if somebody holds it.
+/// Why: in Swift the struct `flock` hides the function `flock`.
+int sys_flock(int fd, int exclusive);
+
+/// Accepts a connection: close-on-exec and non-blocking in one step. Why: `accept4` needs _GNU_SOURCE.
+int sys_accept(int fd);
+
+/// Names the calling thread (15 bytes are kept). Why: `pthread_setname_np` needs _GNU_SOURCE.
+void sys_name_thread(const char *name);
+
+/// A frame-sized buffer comes from the heap and goes back to it, never to the kernel and back.
+/// Call once, before anything large is allocated. Why: Swift's Glibc module has no <malloc.h>.
+void sys_keep_heap_warm(void);
+
+/// No core dump of this process, no attaching to it by others of the same user.
+/// Why: `prctl` is variadic.
+int sys_forbid_core_dumps(void);
+
+/// The most memory that was ever resident, from VmHWM. Why: `ru_maxrss` counts the parent's before exec.
+long sys_peak_rss_kib(void);
+
+/// Processor seconds, user and system, of this process. Why: RUSAGE_SELF is an enum whose import differs by glibc.
+double sys_cpu_seconds(void);

@@ -1,0 +1,45 @@
+/// Threads of our own for what blocks or computes: disk, ciphers, hashes. First in, first out.
+///
+/// There is no queue limit because there is no way to put a job in without waiting for it: the queue is as
+/// long as there are tasks waiting in ``run(_:)``.
+public final class WorkerPool: Sendable {
+  private let jobs = BlockingQueue<@Sendable () -> Void>()
+  private let ending: Ending
+
+  /// Starts `threads` threads, named `name` and a number.
+  public init(threads: Int, name: String) {
+    precondition(threads > 0, "a pool without threads runs nothing")
+    ending = Ending(threads: threads)
+    for index in 0..<threads {
+      startThread(named: "\(name).\(index)") { [jobs, ending] in
+        while let job = jobs.take() { job() }
+        ending.threadEnded()
+      }
+    }
+  }
+
+  deinit { jobs.close() }
+
+  /// Runs `job` on a worker and returns its result where the caller runs.
+  ///
+  /// Cancelled while the job is still queued: throws `CancellationError` at once and the job never runs. Once it has
+  /// begun it runs to its end and its result counts, so that what it uses may be given up afterwards.
+  /// Throws ``LoopError/Code/closed`` after ``stop()``.
+  public func run<Value: Sendable>(_ job: @escaping @Sendable () throws -> Value) async throws -> Value {
+    try Task.checkCancellation()
+    let parked = Parked<Value>()
+    return try await parked.wait {
+      let isTaken = jobs.put {
+        guard let task = parked.claim() else { return }
+        task.resume(with: Result { try job() })
+      }
+      if !isTaken { parked.claim()?.resume(throwing: LoopError(.closed, "worker pool")) }
+    }
+  }
+
+  /// Lets the jobs queued so far run, then ends the threads.
+  public func stop() async {
+    jobs.close()
+    await ending.wait()
+  }
+}
