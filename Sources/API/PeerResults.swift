@@ -1,0 +1,180 @@
+/// One peer, as `peers`, `status`, `join` and `invite` show it.
+public struct Peer: Codable, Hashable, Sendable {
+  /// What we call it.
+  public var alias: String
+  /// What it calls itself; as it came.
+  public var name: String
+  /// Its node id, in hex.
+  public var node: String
+  /// Its node id, short and grouped for people.
+  public var fingerprint: String
+  /// The user has compared the safety number.
+  public var verified: Bool
+  /// Its identity changed, or the user blocked it: nothing is exchanged.
+  public var blocked: Bool
+  /// There is a link now.
+  public var online: Bool
+  /// The address of the link, or the last one known.
+  public var address: String?
+  /// When it was last heard of, in Unix seconds; nil: never since pairing.
+  public var lastSeen: UInt64?
+  /// When we were paired, in Unix seconds.
+  public var paired: UInt64
+  /// The session's health: `none`, `starting`, `established`, `quarantined`.
+  public var session: String
+
+  /// A peer.
+  public init(
+    alias: String, name: String, node: String, fingerprint: String, verified: Bool, blocked: Bool = false, online: Bool,
+    address: String? = nil, lastSeen: UInt64? = nil, paired: UInt64, session: String
+  ) {
+    self.alias = alias
+    self.name = name
+    self.node = node
+    self.fingerprint = fingerprint
+    self.verified = verified
+    self.blocked = blocked
+    self.online = online
+    self.address = address
+    self.lastSeen = lastSeen
+    self.paired = paired
+    self.session = session
+  }
+
+  private enum CodingKeys: String, CodingKey {
+    case alias, name, node, fingerprint, verified, blocked, online, address, paired, session
+    case lastSeen = "last_seen"
+  }
+}
+
+/// Answer to `peers`.
+public struct PeersResult: ResultBody {
+  /// By alias.
+  public var peers: [Peer]
+
+  /// Everyone we are paired with.
+  public init(peers: [Peer]) { self.peers = peers }
+}
+
+/// A ticket that was made: `invite`'s event, and with `wait` false its result.
+public struct TicketResult: ResultBody {
+  /// The ticket's text, one line.
+  public var ticket: String
+  /// When it stops working, in Unix seconds.
+  public var expires: UInt64
+  /// The `HOST:PORT` in it.
+  public var addresses: [String]
+  /// The alias the new peer will get, if one was asked for.
+  public var alias: String?
+
+  /// A ticket.
+  public init(ticket: String, expires: UInt64, addresses: [String], alias: String? = nil) {
+    self.ticket = ticket
+    self.expires = expires
+    self.addresses = addresses
+    self.alias = alias
+  }
+}
+
+/// Answer to `join`, and to an `invite` whose ticket was used.
+public struct PairingResult: ResultBody {
+  /// The new peer.
+  public var peer: Peer
+  /// 60 digits that both sides must see alike.
+  public var safetyNumber: String
+  /// We were paired already; nothing changed.
+  public var alreadyPaired: Bool
+
+  /// A new peer.
+  public init(peer: Peer, safetyNumber: String, alreadyPaired: Bool = false) {
+    self.peer = peer
+    self.safetyNumber = safetyNumber
+    self.alreadyPaired = alreadyPaired
+  }
+
+  private enum CodingKeys: String, CodingKey {
+    case peer
+    case safetyNumber = "safety_number"
+    case alreadyPaired = "already_paired"
+  }
+}
+
+/// Answer to `invite`.
+public enum InviteResult: ResultBody {
+  /// `wait` was false: here is the ticket.
+  case ticket(TicketResult)
+  /// The ticket was used.
+  case paired(PairingResult)
+
+  /// Reads either.
+  public init(from decoder: any Decoder) throws {
+    if let ticket = try? TicketResult(from: decoder) {
+      self = .ticket(ticket)
+    } else {
+      self = .paired(try PairingResult(from: decoder))
+    }
+  }
+
+  /// Writes the fields of either.
+  public func encode(to encoder: any Encoder) throws {
+    switch self {
+    case .ticket(let ticket): try ticket.encode(to: encoder)
+    case .paired(let pairing): try pairing.encode(to: encoder)
+    }
+  }
+}
+
+/// Answer to `verify`.
+public struct VerifyResult: ResultBody {
+  /// The peer, as it is now.
+  public var peer: Peer
+  /// 60 digits that both sides must see alike.
+  public var safetyNumber: String
+
+  /// A safety number.
+  public init(peer: Peer, safetyNumber: String) {
+    self.peer = peer
+    self.safetyNumber = safetyNumber
+  }
+
+  private enum CodingKeys: String, CodingKey {
+    case peer
+    case safetyNumber = "safety_number"
+  }
+}
+
+/// Answer to `peer rename`.
+public struct RenameResult: ResultBody {
+  /// The alias before.
+  public var old: String
+  /// The peer, as it is now.
+  public var peer: Peer
+
+  /// A new alias.
+  public init(old: String, peer: Peer) {
+    self.old = old
+    self.peer = peer
+  }
+}
+
+/// Answer to `revoke`.
+public struct RevokeResult: ResultBody {
+  /// The alias that is free now.
+  public var alias: String
+  /// The node id that we no longer know, in hex.
+  public var node: String
+  /// Transfers with that peer that were ended.
+  public var transfersEnded: Int
+
+  /// A peer that is forgotten.
+  public init(alias: String, node: String, transfersEnded: Int = 0) {
+    self.alias = alias
+    self.node = node
+    self.transfersEnded = transfersEnded
+  }
+
+  private enum CodingKeys: String, CodingKey {
+    case alias, node
+    case transfersEnded = "transfers_ended"
+  }
+}

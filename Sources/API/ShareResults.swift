@@ -1,0 +1,124 @@
+/// One file of a `share` or `pull` result.
+public struct FileEntry: Codable, Hashable, Sendable {
+  /// As the manifest names it.
+  public var path: String
+  /// In bytes.
+  public var size: UInt64
+  /// In hex, computed here; nil (`null` in JSON) while it is not computed yet.
+  public var sha256: String?
+
+  /// A file.
+  public init(path: String, size: UInt64, sha256: String?) {
+    self.path = path
+    self.size = size
+    self.sha256 = sha256
+  }
+
+  private enum CodingKeys: String, CodingKey { case path, size, sha256 }
+
+  /// Writes the fields; a missing hash is `null`, not left out.
+  public func encode(to encoder: any Encoder) throws {
+    var fields = encoder.container(keyedBy: CodingKeys.self)
+    try fields.encode(path, forKey: .path)
+    try fields.encode(size, forKey: .size)
+    try fields.encode(sha256, forKey: .sha256)
+  }
+}
+
+/// Answer to `share`.
+public struct ShareResult: ResultBody {
+  /// The artifact's name.
+  public var artifact: String
+  /// The version that it is now.
+  public var version: UInt32
+  /// The artifact digest, in hex.
+  public var digest: String
+  /// Its files.
+  public var files: [FileEntry]
+  /// Bytes in all files.
+  public var bytes: UInt64
+  /// Identical to the version before, which it still is; only the audience may have grown.
+  public var unchanged: Bool
+  /// Aliases that may see and pull it now, or `all`; empty: nobody yet.
+  public var audience: [String]
+  /// What a user should know, one line each: empty folders that are not carried.
+  public var warnings: [String]
+
+  /// A published version.
+  public init(
+    artifact: String, version: UInt32, digest: String, files: [FileEntry], bytes: UInt64, unchanged: Bool = false,
+    audience: [String], warnings: [String] = []
+  ) {
+    self.artifact = artifact
+    self.version = version
+    self.digest = digest
+    self.files = files
+    self.bytes = bytes
+    self.unchanged = unchanged
+    self.audience = audience
+    self.warnings = warnings
+  }
+}
+
+/// Answer to `unshare`.
+public struct UnshareResult: ResultBody {
+  /// The artifact's name.
+  public var artifact: String
+  /// The versions that were withdrawn.
+  public var versions: [UInt32]
+
+  /// What was withdrawn.
+  public init(artifact: String, versions: [UInt32]) {
+    self.artifact = artifact
+    self.versions = versions
+  }
+}
+
+/// One artifact, as `ls` shows it.
+public struct ArtifactSummary: Codable, Hashable, Sendable {
+  /// The artifact's name.
+  public var artifact: String
+  /// Its version.
+  public var version: UInt32
+  /// The artifact digest, in hex.
+  public var digest: String
+  /// How many files.
+  public var files: Int
+  /// Bytes in all files.
+  public var bytes: UInt64
+  /// When it was published, in Unix seconds.
+  public var created: UInt64
+  /// The publisher's note; as it came.
+  public var note: String
+  /// Ours: aliases that may see and pull it, or `all`. A peer's: nil.
+  public var audience: [String]?
+
+  /// An artifact.
+  public init(
+    artifact: String, version: UInt32, digest: String, files: Int, bytes: UInt64, created: UInt64, note: String = "",
+    audience: [String]? = nil
+  ) {
+    self.artifact = artifact
+    self.version = version
+    self.digest = digest
+    self.files = files
+    self.bytes = bytes
+    self.created = created
+    self.note = note
+    self.audience = audience
+  }
+}
+
+/// Answer to `ls`.
+public struct ListResult: ResultBody {
+  /// Whose artifacts, by alias; nil: ours.
+  public var peer: String?
+  /// By name, then version, newest first.
+  public var artifacts: [ArtifactSummary]
+
+  /// What is shared.
+  public init(peer: String? = nil, artifacts: [ArtifactSummary]) {
+    self.peer = peer
+    self.artifacts = artifacts
+  }
+}
