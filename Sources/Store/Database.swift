@@ -1,0 +1,169 @@
+internal import EventLoop
+internal import FoundationEssentials
+internal import GRDB
+internal import Glibc
+
+/// The node's state: SQLite behind one writer on a thread of its own.
+///
+/// Every throwing call is one transaction. Returning means that it is on the disk (`synchronous=FULL`); throwing means that none of it
+/// is. Keys that were deleted or overwritten are overwritten on the disk (`secure_delete`), and the write-ahead log that still
+/// holds them is cut to nothing: at once after a deletion, else by ``maintain()`` and every few commits.
+public actor Database {
+  /// Commits that may overwrite ratchet state before the log that holds the old state is cut: a checkpoint costs two syncs.
+  static let commitsPerCheckpoint = 64
+
+  private let executor: ThreadExecutor
+  private let queue: DatabaseQueue
+  private let path: String
+  private var staleCommits = 0
+  private var isClosed = false
+
+  /// The thread all of it runs on.
+  public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+  /// Opens or makes the database of a folder that is held. Blocks for a moment, so not on the loop.
+  /// Throws `newerSchema` for a newer program's state and `corruptDatabase` for a damaged one; neither is touched.
+  public init(folder: StateFolder) throws(StoreError) {
+    try self.init(path: folder.locations.databaseFile)
+  }
+
+  init(path: String) throws(StoreError) {
+    self.path = path
+    // SQLite would make it under the umask; -wal and -shm take its mode.
+    guard Descriptor.open(path, O_RDWR | O_CREAT | O_NOFOLLOW, mode: 0o600) != nil else { throw .state(errno, path) }
+    do {
+      queue = try Self.open(path)
+    } catch {
+      throw StoreError(database: error, path)
+    }
+    executor = ThreadExecutor(name: "pawl.store")
+  }
+
+  private static func open(_ path: String) throws -> DatabaseQueue {
+    try examine(path)
+    var configuration = Configuration()
+    configuration.journalMode = .wal
+    configuration.foreignKeysEnabled = true
+    configuration.prepareDatabase { db in
+      try db.execute(sql: "PRAGMA secure_delete = ON; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON")
+    }
+    let queue = try DatabaseQueue(path: path, configuration: configuration)
+    // Only now: GRDB sets NORMAL when it turns the write-ahead log on, which may lose the last commits in a power cut.
+    try queue.writeWithoutTransaction { db in try db.execute(sql: "PRAGMA synchronous = FULL") }
+    try Schema.migrator.migrate(queue)
+    return queue
+  }
+
+  /// Looks before anything is written: opening for writing alone changes the file.
+  private static func examine(_ path: String) throws {
+    var configuration = Configuration()
+    configuration.readonly = true
+    let queue = try DatabaseQueue(path: path, configuration: configuration)
+    try queue.read { db in
+      if let complaint = try String.fetchOne(db, sql: "PRAGMA quick_check(1)"), complaint != "ok" {
+        throw StoreError(.corruptDatabase, path, detail: "the state database is damaged (\(complaint))")
+      }
+      guard try !Schema.migrator.hasBeenSuperseded(db) else {
+        throw StoreError(.newerSchema, path, detail: "the state was written by a newer pawl")
+      }
+    }
+    try queue.close()
+  }
+
+  deinit {
+    let executor = executor
+    Task { await executor.stop() }
+  }
+
+  /// Cuts the write-ahead log, closes the file and ends the thread. Later calls throw `database`.
+  public nonisolated func close() async {
+    await shut()
+    await executor.stop()
+  }
+
+  private func shut() {
+    guard !isClosed else { return }
+    try? checkpoint()
+    isClosed = true
+    try? queue.close()
+  }
+
+  /// Cuts the write-ahead log if it holds overwritten keys. For the node's timer, every ten seconds or so.
+  public func maintain() throws(StoreError) {
+    if staleCommits > 0 { try checkpoint() }
+  }
+
+  // MARK: For the files beside this one
+
+  /// One durable transaction.
+  func write<T>(_ body: (GRDB.Database) throws -> T) throws(StoreError) -> T {
+    try requireOpen()
+    do {
+      return try queue.write(body)
+    } catch {
+      throw StoreError(database: error, path)
+    }
+  }
+
+  /// A read that sees one state.
+  func read<T>(_ body: (GRDB.Database) throws -> T) throws(StoreError) -> T {
+    try requireOpen()
+    do {
+      return try queue.read(body)
+    } catch {
+      throw StoreError(database: error, path)
+    }
+  }
+
+  /// Moves the log into the database and cuts it to no bytes.
+  func checkpoint() throws(StoreError) {
+    try requireOpen()
+    do {
+      _ = try queue.writeWithoutTransaction { db in try db.checkpoint(.truncate) }
+    } catch {
+      throw StoreError(database: error, path)
+    }
+    staleCommits = 0
+  }
+
+  /// GRDB must not be asked after it was closed.
+  private func requireOpen() throws(StoreError) {
+    if isClosed { throw StoreError(.database, path, detail: "the state database was closed") }
+  }
+
+  /// To be called after a commit that deleted (`now`) or overwrote keys. The commit stands whatever becomes of the checkpoint.
+  func keysBecameStale(now: Bool) {
+    staleCommits += 1
+    if now || staleCommits >= Self.commitsPerCheckpoint { try? checkpoint() }
+  }
+
+  /// Runs any statement and returns its first number: how tests look at SQLite itself.
+  func number(_ sql: String) throws(StoreError) -> Int? {
+    try write { db in try Int.fetchOne(db, sql: sql) }
+  }
+}
+
+extension StoreError {
+  /// What SQLite says, in our kinds.
+  init(database error: any Error, _ path: String) {
+    if let error = error as? StoreError {
+      self = error
+      return
+    }
+    let code = (error as? DatabaseError)?.resultCode
+    switch code {
+    case .SQLITE_CORRUPT, .SQLITE_NOTADB:
+      self.init(.corruptDatabase, path, detail: "the state database is damaged")
+    case .SQLITE_FULL:
+      self.init(.noSpace, path, detail: "no room left for the node's state")
+    case .SQLITE_READONLY, .SQLITE_PERM, .SQLITE_AUTH:
+      self.init(.noPermission, path, detail: "the state database may not be written")
+    case .SQLITE_CANTOPEN:
+      self.init(.noPermission, path, detail: "the state database cannot be opened")
+    default:
+      // GRDB's description may hold arguments of the statement, and those may be secret.
+      let message = (error as? DatabaseError)?.message ?? "\(type(of: error))"
+      self.init(.database, path, detail: "the state database failed (\(message))")
+    }
+  }
+}

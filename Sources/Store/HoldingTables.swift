@@ -1,0 +1,84 @@
+internal import GRDB
+public import Primitives
+internal import Session
+
+extension Database {
+  /// Placed: the delivery in, the transfer and its maps out, in one transaction. Earlier records of the same paths go.
+  /// Returns the delivery's number.
+  public func recordDelivery(
+    transfer: [UInt8]?, holding: Holding, files: [HoldingFile]
+  ) throws(StoreError) -> Int64 {
+    try write { db in
+      for file in files { try db.run("DELETE FROM holding_file WHERE path = ?", [file.path]) }
+      try db.run("DELETE FROM holding WHERE NOT EXISTS (SELECT 1 FROM holding_file WHERE holding = holding.id)")
+      let peer = try holding.peer.flatMap { try PeerRow.find(db, $0) }?.id
+      try db.run(
+        "INSERT INTO holding (digest, name, version, publisher, peer, path, delivered) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [
+          holding.digest.column, holding.name, holding.version, holding.publisher.column, peer?.column, holding.path,
+          holding.delivered.column,
+        ])
+      let id = db.lastInsertedRowID
+      for file in files {
+        try db.run(
+          "INSERT INTO holding_file VALUES (?, ?, ?, ?, ?, ?, ?)",
+          [id, file.index, file.path, file.sizeBytes.column, file.expected.column, file.computed?.column, file.state.rawValue])
+      }
+      if let transfer { try db.run("DELETE FROM transfer WHERE id = ?", [transfer.column]) }
+      return id
+    }
+  }
+
+  /// What was delivered, newest first; of one name, if that is given.
+  public func holdings(name: String? = nil) throws(StoreError) -> [Holding] {
+    try read { db in
+      try db.rows("SELECT * FROM holding WHERE ?1 IS NULL OR name = ?1 ORDER BY id DESC", [name]) { row in
+        Holding(
+          id: row.int64("id"), digest: try row.digest("digest"), name: row.text("name"), version: try row.version("version"),
+          publisher: try row.node("publisher"), peer: try row.optionalNode("peer"), path: row.text("path"),
+          delivered: row.unsigned("delivered"))
+      }
+    }
+  }
+
+  /// A delivery's files, by number.
+  public func holdingFiles(_ holding: Int64) throws(StoreError) -> [HoldingFile] {
+    try read { db in
+      try db.rows("SELECT * FROM holding_file WHERE holding = ? ORDER BY number", [holding]) { try HoldingFile($0) }
+    }
+  }
+
+  /// Files that were not read back yet, oldest delivery first.
+  public func pendingReadBacks() throws(StoreError) -> [HoldingFile] {
+    try read { db in
+      try db.rows("SELECT * FROM holding_file WHERE state = 'pending' ORDER BY holding, number") { try HoldingFile($0) }
+    }
+  }
+
+  /// Records a hash computed here (nil: the file cannot be read) and returns what that makes of the file; nil if the record
+  /// is gone.
+  @discardableResult
+  public func setReadBack(holding: Int64, file: Int, computed: Digest?) throws(StoreError) -> HoldingFile.State? {
+    try write { db in
+      let key: StatementArguments = [holding, file]
+      let expected = try db.row("SELECT expected FROM holding_file WHERE holding = ? AND number = ?", key) {
+        try $0.digest("expected")
+      }
+      guard let expected else { return nil }
+      let state: HoldingFile.State = computed.map { $0 == expected ? .verified : .mismatch } ?? .missing
+      try db.run(
+        "UPDATE holding_file SET computed = ?, state = ? WHERE holding = ? AND number = ?",
+        [computed?.column, state.rawValue, holding, file])
+      return state
+    }
+  }
+}
+
+extension HoldingFile {
+  fileprivate init(_ row: RowReader) throws {
+    guard let state = State(rawValue: row.text("state")) else { throw row.bad("state") }
+    self.init(
+      holding: row.int64("holding"), index: row.int("number"), path: row.text("path"), sizeBytes: row.unsigned("size"),
+      expected: try row.digest("expected"), computed: try row.optionalDigest("computed"), state: state)
+  }
+}

@@ -1,0 +1,144 @@
+internal import Glibc
+
+/// What became of one file.
+public struct PlacedFile: Hashable, Sendable {
+  /// The outcome.
+  public enum Outcome: String, Sendable {
+    /// It is there under its final name.
+    case placed
+    /// The same bytes were there before.
+    case identical
+    /// Another file has the name and was left alone.
+    case conflict
+  }
+
+  /// Its number in the manifest.
+  public let index: Int
+  /// Its absolute path.
+  public let path: String
+  /// The outcome.
+  public let outcome: Outcome
+}
+
+extension PartialFolder {
+  /// Gives every finished file its final name, syncs the folders, and removes the partial folder.
+  ///
+  /// Returning means that every file of the plan is durably where the result says. A folder that did not exist appears in one
+  /// step. After a crash in the middle it is safe to reopen, ``finish(_:)`` and
+  /// call again: what was moved already is recognised by its contents. Throws `io` for a file that is not finished, and what ``PlacementPlan/make(destination:folder:files:chunkBytes:rule:shortID:)`` throws.
+  public func place() throws(StoreError) -> [PlacedFile] {
+    try requireFinished()
+    closeFiles()
+    if let whole = try placeWhole() { return whole }
+    var judge = ConflictJudge(place: destination, chunkBytes: plan.chunkBytes, rule: plan.rule)
+    judge.taken = Set(plan.files.map(\.target))
+    var touched = TouchedFolders()
+    var results: [PlacedFile] = []
+    results.reserveCapacity(plan.files.count)
+    for file in plan.files {
+      switch file.action {
+      case .identical:
+        results.append(PlacedFile(index: file.index, path: destination.absolute(file.target), outcome: .identical))
+      case .conflict: results.append(PlacedFile(index: file.index, path: destination.absolute(file.target), outcome: .conflict))
+      case .write, .overwrite: results.append(try move(file, &judge, &touched))
+      }
+    }
+    try touched.sync(below: destination)
+    try discard()
+    return results
+  }
+
+  /// The whole folder in one rename, if it is new; nil if it must go file by file.
+  private func placeWhole() throws(StoreError) -> [PlacedFile]? {
+    guard placed.isEmpty, let name = plan.folder,
+      plan.files.allSatisfy({ $0.action == .write && $0.target == plan.staging($0) }),
+      destination.folder.status(of: name) == nil, errno == ENOENT
+    else { return nil }
+    for file in plan.files where Beneath.status(folder, plan.staging(file)) == nil {
+      throw .destination(errno, destination.absolute(file.target))
+    }
+    try syncTree(name, in: folder)
+    guard Rename.withoutReplacing(folder, name, destination.folder, name) else {
+      if errno == EEXIST { return nil }
+      throw .destination(errno, destination.absolute(name))
+    }
+    guard fsync(destination.folder.raw) == 0 else { throw .destination(errno, destination.path) }
+    try discard()
+    return plan.files.map { PlacedFile(index: $0.index, path: destination.absolute($0.target), outcome: .placed) }
+  }
+
+  private func syncTree(_ name: String, in parent: Descriptor) throws(StoreError) {
+    var folders: Set<String> = [name]
+    for file in plan.files {
+      var path = Beneath.split(plan.staging(file)).folder
+      while !path.isEmpty, folders.insert(path).inserted { path = Beneath.split(path).folder }
+    }
+    for path in folders {
+      guard let opened = Beneath.open(parent, path, O_RDONLY | O_DIRECTORY), fsync(opened.raw) == 0 else {
+        throw .destination(errno, destination.absolute(path))
+      }
+    }
+  }
+
+  private func move(
+    _ file: PlannedFile, _ judge: inout ConflictJudge, _ touched: inout TouchedFolders
+  ) throws(StoreError) -> PlacedFile {
+    let (stagingPath, stagingName) = Beneath.split(plan.staging(file))
+    let (targetPath, targetName) = Beneath.split(file.target)
+    let absolute = destination.absolute(file.target)
+    if placed.contains(file.index) { return PlacedFile(index: file.index, path: absolute, outcome: .placed) }
+    let staged = stagingPath.isEmpty ? folder : Beneath.open(folder, stagingPath, O_RDONLY | O_DIRECTORY)
+    guard let staged, staged.status(of: stagingName) != nil else { throw .destination(errno, absolute) }
+    guard let target = Beneath.makeFolders(destination.folder, targetPath, mode: 0o777) else {
+      throw .destination(errno, absolute)
+    }
+    touched.insert(targetPath)
+    var name = targetName
+    while true {
+      let isMoved =
+        file.action == .overwrite
+        ? replace(staged, stagingName, target, name) : Rename.withoutReplacing(staged, stagingName, target, name)
+      if isMoved {
+        return PlacedFile(index: file.index, path: destination.absolute(Self.path(targetPath, name)), outcome: .placed)
+      }
+      guard errno == EEXIST else { throw .destination(errno, absolute) }
+      // Somebody was faster than we: judge again, on what is there now.
+      if try judge.isIdentical(file, target, name) { return PlacedFile(index: file.index, path: absolute, outcome: .identical) }
+      switch plan.rule {
+      case .skip: return PlacedFile(index: file.index, path: absolute, outcome: .conflict)
+      case .overwrite:
+        guard replace(staged, stagingName, target, name) else { throw .destination(errno, absolute) }
+        return PlacedFile(index: file.index, path: absolute, outcome: .placed)
+      case .rename: name = Beneath.split(try judge.freeName(beside: file.target, in: target)).name
+      }
+    }
+  }
+
+  /// Renames over a file in one step. A link is refused, not replaced: it was not there when the user was asked.
+  private func replace(_ folder: Descriptor, _ name: String, _ target: Descriptor, _ newName: String) -> Bool {
+    if let there = target.status(of: newName), !there.isRegular {
+      errno = there.isLink ? ELOOP : EISDIR
+      return false
+    }
+    return renameat(folder.raw, name, target.raw, newName) == 0
+  }
+
+  private static func path(_ folder: String, _ name: String) -> String { folder.isEmpty ? name : "\(folder)/\(name)" }
+}
+
+/// Folders that got a new name in them and must be synced, with all above them up to the destination: some may be new.
+private struct TouchedFolders {
+  private var paths: Set<String> = [""]
+
+  mutating func insert(_ path: String) {
+    var path = path
+    while !path.isEmpty, paths.insert(path).inserted { path = Beneath.split(path).folder }
+  }
+
+  func sync(below destination: Destination) throws(StoreError) {
+    for path in paths {
+      let folder = path.isEmpty ? destination.folder : Beneath.open(destination.folder, path, O_RDONLY | O_DIRECTORY)
+      guard let folder, fsync(folder.raw) == 0 else { throw .destination(errno, destination.absolute(path)) }
+    }
+  }
+}

@@ -1,0 +1,176 @@
+internal import Artifact
+internal import Glibc
+internal import Primitives
+
+extension PlacementPlan {
+  /// Looks at the destination and decides for every file. Makes the destination if it is missing. Blocks: it hashes files of
+  /// the same size that are there already, so on a worker.
+  ///
+  /// `folder` is the artifact's name for a folder (files go to `destination/folder/…`), nil for an artifact of one file.
+  /// `shortID` tells transfers apart and names the partial folder.
+  /// Throws `notAFolder`, `noPermission`, `symlinkInDestination`, `otherFileSystem`, `destinationIsFolder` and the like.
+  public static func make(
+    destination: String, folder: String?, files: [WantedFile], chunkBytes: Int, rule: ConflictRule, shortID: String
+  ) throws(StoreError) -> PlacementPlan {
+    try Destination.make(destination)
+    let place = try Destination(destination)
+    var judge = ConflictJudge(place: place, chunkBytes: chunkBytes, rule: rule)
+    var planned: [PlannedFile] = []
+    planned.reserveCapacity(files.count)
+    for file in files {
+      let target = folder.map { "\($0)/\(file.path.text)" } ?? file.path.text
+      planned.append(
+        PlannedFile(
+          index: file.index, path: file.path.text, target: target, sizeBytes: file.sizeBytes, isExecutable: file.isExecutable,
+          root: file.root.hex, action: .write))
+      judge.taken.insert(target)
+    }
+    for index in planned.indices { try judge.decide(&planned[index]) }
+    return PlacementPlan(
+      destination: destination, folder: folder, partialName: PartialFolder.prefix + shortID, chunkBytes: chunkBytes, rule: rule,
+      files: planned)
+  }
+}
+
+/// The folder that a pull goes to, held open so that it stays the same one.
+struct Destination {
+  let path: String
+  let folder: Descriptor
+  let device: UInt64
+
+  init(_ path: String) throws(StoreError) {
+    guard let folder = Descriptor.open(path, O_RDONLY | O_DIRECTORY), let status = folder.status() else {
+      throw .destination(errno, path)
+    }
+    // Asked before bytes move; a read-only file system answers no to root, too.
+    guard access(path, W_OK | X_OK) == 0 else { throw .destination(errno, path) }
+    self.path = path
+    self.folder = folder
+    device = UInt64(status.st_dev)
+  }
+
+  /// `mkdir -p` under the user's umask.
+  static func make(_ path: String) throws(StoreError) {
+    if mkdir(path, 0o777) == 0 || errno == EEXIST { return }
+    let number = errno
+    guard number == ENOENT, case let parent = Beneath.split(path).folder, !parent.isEmpty else {
+      throw .destination(number, path)
+    }
+    try make(parent)
+    if mkdir(path, 0o777) != 0, errno != EEXIST { throw .destination(errno, path) }
+  }
+
+  func absolute(_ target: String) -> String { PlacementPlan.join(path, target) }
+}
+
+/// What has a name already, and what follows from it.
+struct ConflictJudge {
+  /// Tries for a free `name (n)`: more copies than anybody keeps, few enough to end soon.
+  static let maximumCopies = 10_000
+
+  let place: Destination
+  let chunkBytes: Int
+  let rule: ConflictRule
+  /// Names that other files of the plan will take.
+  var taken: Set<String> = []
+  /// The folder of the file before: files of one folder come in a row.
+  private var parent: (path: String, folder: Descriptor?)?
+
+  init(place: Destination, chunkBytes: Int, rule: ConflictRule) {
+    self.place = place
+    self.chunkBytes = chunkBytes
+    self.rule = rule
+  }
+
+  /// Sets the file's action, and its target where it is renamed.
+  mutating func decide(_ file: inout PlannedFile) throws(StoreError) {
+    let (path, name) = Beneath.split(file.target)
+    let absolute = place.absolute(file.target)
+    let folder: Descriptor?
+    do {
+      folder = try self.folder(path)
+    } catch  where error.code == .notAFolder && rule == .skip {
+      file.action = .conflict
+      return
+    }
+    guard let folder, let there = folder.status(of: name) else {
+      guard folder == nil || errno == ENOENT else { throw .destination(errno, absolute) }
+      file.action = .write
+      return
+    }
+    if there.isLink { throw .destination(ELOOP, absolute) }
+    if there.isRegular, try isIdentical(file, folder, name) {
+      file.action = .identical
+      return
+    }
+    switch rule {
+    case .skip: file.action = .conflict
+    case .overwrite:
+      guard there.isRegular else { throw .destination(EISDIR, absolute) }
+      file.action = .overwrite
+    case .rename:
+      file.target = try freeName(beside: file.target, in: folder)
+      file.action = .write
+    }
+  }
+
+  /// Whether the file's very bytes are there: by the hash tree, whose root the publisher signed and every chunk is held against.
+  func isIdentical(_ file: PlannedFile, _ folder: Descriptor, _ name: String) throws(StoreError) -> Bool {
+    let absolute = place.absolute(file.target)
+    guard let status = folder.status(of: name), status.isRegular, UInt64(status.st_size) == file.sizeBytes else { return false }
+    guard let opened = folder.open(name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK) else {
+      // Unreadable is not identical.
+      if errno == EACCES { return false }
+      throw .destination(errno, absolute)
+    }
+    return ChunkReader(opened, sizeBytes: file.sizeBytes, chunkBytes: chunkBytes).root()?.hex == file.root
+  }
+
+  /// Whether a file's bytes are at its final name already: a run that was cut short moved it there.
+  func isPlaced(_ file: PlannedFile) throws(StoreError) -> Bool {
+    let (path, name) = Beneath.split(file.target)
+    let folder = path.isEmpty ? place.folder : Beneath.open(place.folder, path, O_RDONLY | O_DIRECTORY)
+    guard let folder else { return false }
+    return try isIdentical(file, folder, name)
+  }
+
+  /// The next `name (n).ext` that nothing has and no file of the plan will take.
+  mutating func freeName(beside target: String, in folder: Descriptor) throws(StoreError) -> String {
+    let (path, name) = Beneath.split(target)
+    for number in 2...Self.maximumCopies {
+      let candidate = Self.numbered(name, number)
+      let whole = path.isEmpty ? candidate : "\(path)/\(candidate)"
+      if !taken.contains(whole), folder.status(of: candidate) == nil, errno == ENOENT {
+        taken.insert(whole)
+        return whole
+      }
+    }
+    throw StoreError(.conflict, place.absolute(target), detail: "there are \(Self.maximumCopies) copies of it already")
+  }
+
+  /// `model.safetensors` → `model (2).safetensors`, shortened to fit a name.
+  static func numbered(_ name: String, _ number: Int) -> String {
+    let dot = name.lastIndex(of: ".").flatMap { $0 == name.startIndex ? nil : $0 } ?? name.endIndex
+    var stem = String(name[..<dot])
+    let tail = " (\(number))" + name[dot...]
+    while stem.utf8.count + tail.utf8.count > SafePath.maximumComponentBytes, stem.count > 1 { stem.removeLast() }
+    return stem + tail
+  }
+
+  /// The folder below the destination; nil if it is not there.
+  private mutating func folder(_ path: String) throws(StoreError) -> Descriptor? {
+    if let parent, parent.path == path { return parent.folder }
+    let found: Descriptor?
+    if path.isEmpty {
+      found = place.folder
+    } else if let opened = Beneath.open(place.folder, path, O_RDONLY | O_DIRECTORY) {
+      guard opened.status().map({ UInt64($0.st_dev) }) == place.device else { throw .destination(EXDEV, place.absolute(path)) }
+      found = opened
+    } else {
+      guard errno == ENOENT else { throw .destination(errno, place.absolute(path)) }
+      found = nil
+    }
+    parent = (path, found)
+    return found
+  }
+}

@@ -1,0 +1,114 @@
+internal import CSys
+internal import EventLoop
+internal import Glibc
+
+/// The folders of one node, held by one process at a time.
+///
+/// Folders are 0700 and files 0600. What is found more open than that is tightened, and named in ``tightened`` so that the
+/// user is warned: refusing would only make the user type the same `chmod`. What belongs to another user is refused.
+public final class StateFolder: Sendable {
+  /// Where things are.
+  public let locations: Locations
+  /// Paths whose modes were too open until now: others may have read what lies there.
+  public let tightened: [String]
+  private let lock: Locked<Descriptor?>
+
+  private init(locations: Locations, tightened: [String], lock: Descriptor) {
+    self.locations = locations
+    self.tightened = tightened
+    self.lock = Locked(lock)
+  }
+
+  /// Makes what is missing and takes the lock. Throws `locked` with its holder if another node runs here,
+  /// `notOurs` and `insecure` where the folders cannot be trusted.
+  public static func open(_ locations: Locations) throws(StoreError) -> StateFolder {
+    var tightened: [String] = []
+    if let home = locations.home { try Self.prepare(home, onlyIfOurs: true, &tightened) }
+    for folder in [locations.config, locations.identity, locations.state, Beneath.split(locations.socket).folder]
+    where folder != locations.home {
+      try Self.prepare(folder, onlyIfOurs: false, &tightened)
+    }
+    let lock = try takeLock(locations.lockFile)
+    for file in [locations.identityFile, locations.databaseFile, locations.databaseFile + "-wal", locations.lockFile] {
+      try tighten(file: file, &tightened)
+    }
+    return StateFolder(locations: locations, tightened: tightened, lock: lock)
+  }
+
+  /// Gives the folder back. The file stays: removing a lock file is a race.
+  public func release() {
+    lock.withLock { $0 = nil }
+  }
+
+  /// Who holds the folder now; nil if nobody does.
+  public static func holder(_ locations: Locations) -> Int32? {
+    guard let file = Descriptor.open(locations.lockFile, O_RDWR | O_NOFOLLOW) else { return nil }
+    if sys_flock(file.raw, 0) >= 0 { return nil }
+    return readHolder(file) ?? 0
+  }
+
+  private static func takeLock(_ path: String) throws(StoreError) -> Descriptor {
+    guard let file = Descriptor.open(path, O_RDWR | O_CREAT | O_NOFOLLOW, mode: 0o600) else { throw .state(errno, path) }
+    let result = sys_flock(file.raw, 1)
+    guard result >= 0 else {
+      guard -result == EWOULDBLOCK else { throw .state(-result, path) }
+      let holder = readHolder(file)
+      let who = holder.map { "process \($0)" } ?? "another process"
+      throw StoreError(.locked, path, detail: "\(who) runs a node here already", holder: holder)
+    }
+    let text = [UInt8]("\(getpid())\n".utf8)
+    guard ftruncate(file.raw, 0) == 0, text.withUnsafeBytes({ file.write($0, at: 0) }) else { throw .state(errno, path) }
+    return file
+  }
+
+  private static func readHolder(_ file: Descriptor) -> Int32? {
+    var bytes = [UInt8](repeating: 0, count: 16)
+    let count = bytes.withUnsafeMutableBytes { file.read(into: $0, at: 0) }
+    guard count > 0 else { return nil }
+    return Int32(String(decoding: bytes[..<count].prefix { $0 != 0x0A }, as: UTF8.self))
+  }
+
+  /// Makes a folder 0700, or tightens it. `onlyIfOurs`: leave a folder that holds other things too as it is (`PAWL_HOME` may
+  /// be a home folder, and shutting that would break other programs), as long as nobody else may replace what is in it.
+  private static func prepare(_ path: String, onlyIfOurs: Bool, _ tightened: inout [String]) throws(StoreError) {
+    try makeFolders(path)
+    guard let folder = Descriptor.open(path, O_RDONLY | O_DIRECTORY), let status = folder.status() else {
+      throw .state(errno, path)
+    }
+    guard status.st_uid == geteuid() else { throw StoreError(.notOurs, path, detail: "it belongs to another user") }
+    guard status.st_mode & 0o077 != 0 else { return }
+    if onlyIfOurs, !holdsOnlyOurs(folder) {
+      guard status.st_mode & 0o022 == 0 || status.st_mode & S_ISVTX != 0 else {
+        throw StoreError(.insecure, path, detail: "others may write to it")
+      }
+      return
+    }
+    guard fchmod(folder.raw, 0o700) == 0 else { throw .state(errno, path) }
+    tightened.append(path)
+  }
+
+  private static func holdsOnlyOurs(_ folder: Descriptor) -> Bool {
+    let ours: Set<String> = ["config.yaml", "identity", "state", "control.sock"]
+    return (try? FolderListing.names(in: folder))?.allSatisfy(ours.contains) ?? false
+  }
+
+  private static func tighten(file path: String, _ tightened: inout [String]) throws(StoreError) {
+    guard let file = Descriptor.open(path, O_RDONLY | O_NOFOLLOW) else {
+      if errno == ENOENT { return }
+      throw .state(errno, path)
+    }
+    guard let status = file.status() else { throw .state(errno, path) }
+    guard status.st_uid == geteuid() else { throw StoreError(.notOurs, path, detail: "it belongs to another user") }
+    guard status.st_mode & 0o177 != 0 else { return }
+    guard fchmod(file.raw, 0o600) == 0 else { throw .state(errno, path) }
+    tightened.append(path)
+  }
+
+  /// `mkdir -p` with 0700 for each folder it makes.
+  private static func makeFolders(_ path: String) throws(StoreError) {
+    if mkdir(path, 0o700) == 0 || errno == EEXIST { return }
+    guard errno == ENOENT, case let parent = Beneath.split(path).folder, !parent.isEmpty else { throw .state(errno, path) }
+    try makeFolders(parent)
+    if mkdir(path, 0o700) != 0, errno != EEXIST { throw .state(errno, path) }
+  }
+}

@@ -1,0 +1,98 @@
+internal import FoundationEssentials
+internal import GRDB
+public import Session
+
+extension Database {
+  /// Keeps a ticket that is about to be given out; those that expired go. Throws `tooManyTickets`, and
+  /// `aliasTaken` if it names an alias that a peer has.
+  public func addTicket(_ ticket: TicketRow, now: UInt64) throws(StoreError) {
+    let expired = try write { db in
+      let expired = try Self.deleteExpired(db, now)
+      if let alias = ticket.alias, try PeerRow.find(db, alias: alias) != nil { throw StoreError.aliasTaken(alias) }
+      let alive = try Int.fetchOne(db, sql: "SELECT count(*) FROM ticket WHERE used_by IS NULL AND NOT withdrawn") ?? 0
+      guard alive < TicketRow.maximumAlive else {
+        throw StoreError(.tooManyTickets, detail: "\(TicketRow.maximumAlive) tickets are alive already")
+      }
+      try db.run(
+        "INSERT INTO ticket (id, bytes, expires, alias) VALUES (?, ?, ?, ?)",
+        [ticket.id.column, ticket.bytes.column, ticket.expires.column, ticket.alias])
+      return expired
+    }
+    if expired > 0 { keysBecameStale(now: true) }
+  }
+
+  /// The ticket with an id, in whatever state.
+  public func ticket(_ id: [UInt8]) throws(StoreError) -> TicketRow? {
+    try read { db in try TicketRow.find(db, id) }
+  }
+
+  /// The tickets that have not expired, used and withdrawn ones too, soonest to expire first.
+  public func tickets(now: UInt64) throws(StoreError) -> [TicketRow] {
+    try read { db in
+      try db.rows("SELECT * FROM ticket WHERE expires > ? ORDER BY expires", [now.column]) { try TicketRow($0) }
+    }
+  }
+
+  /// Takes a ticket back unless it is used.
+  public func withdrawTicket(_ id: [UInt8]) throws(StoreError) {
+    try write { db in try db.run("UPDATE ticket SET withdrawn = 1 WHERE id = ? AND used_by IS NULL", [id.column]) }
+  }
+
+  /// Counts a joiner that proved the secret and then sent an invalid record or bundle; the ticket as it is then.
+  public func countSpoilt(_ id: [UInt8]) throws(StoreError) -> TicketRow? {
+    try write { db in
+      try db.run("UPDATE ticket SET spoilt = spoilt + 1 WHERE id = ?", [id.column])
+      return try TicketRow.find(db, id)
+    }
+  }
+
+  /// Deletes the tickets that have expired, with their secrets.
+  public func deleteExpiredTickets(now: UInt64) throws(StoreError) {
+    if try write({ db in try Self.deleteExpired(db, now) }) > 0 { keysBecameStale(now: true) }
+  }
+
+  /// The inviter's side of pairing: {peer, ticket used by this joiner, first state of its session} in one transaction, or a refusal
+  /// that changes nothing. Only then may the inviter answer. If the ticket names an alias that was taken since, `-2` is added.
+  public func completePairing(
+    ticket id: [UInt8], peer: NewPeer, commits: [SessionCommit] = [], prekeys: PrekeyCommit? = nil, now: UInt64
+  ) throws(StoreError) -> PairingOutcome {
+    try write { db in
+      guard let ticket = try TicketRow.find(db, id) else { return .unknown }
+      guard ticket.expires > now else { return .expired }
+      guard !ticket.isSpoilt else { return .spoilt }
+      switch ticket.state {
+      case .withdrawn: return .withdrawn
+      case .usedBy(let joiner):
+        guard joiner == peer.id else { return .used }
+        let row = try PeerRow.insert(db, peer, .wanted(peer.name))
+        try SessionWriter.apply(db, commits, prekeys)
+        return .repeated(row)
+      case .open:
+        let alias = ticket.alias ?? (peer.name.isEmpty ? "peer" : peer.name)
+        let isFree = try ticket.alias != nil && PeerRow.find(db, alias: alias) == nil
+        let row = try PeerRow.insert(db, peer, isFree ? .given(alias) : .wanted(alias))
+        try db.run("UPDATE ticket SET used_by = ? WHERE id = ?", [peer.id.column, id.column])
+        try SessionWriter.apply(db, commits, prekeys)
+        return .paired(row)
+      }
+    }
+  }
+
+  private static func deleteExpired(_ db: GRDB.Database, _ now: UInt64) throws -> Int {
+    try db.run("DELETE FROM ticket WHERE expires <= ?", [now.column])
+    return db.changesCount
+  }
+}
+
+extension TicketRow {
+  init(_ row: RowReader) throws {
+    let usedBy = try row.optionalNode("used_by")
+    self.init(
+      id: row.bytes("id"), bytes: row.bytes("bytes"), expires: row.unsigned("expires"), alias: row.optionalText("alias"),
+      state: usedBy.map { .usedBy($0) } ?? (row.flag("withdrawn") ? .withdrawn : .open), spoiltCount: row.int("spoilt"))
+  }
+
+  static func find(_ db: GRDB.Database, _ id: [UInt8]) throws -> TicketRow? {
+    try db.row("SELECT * FROM ticket WHERE id = ?", [id.column]) { try TicketRow($0) }
+  }
+}

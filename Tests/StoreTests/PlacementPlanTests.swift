@@ -1,0 +1,148 @@
+import Artifact
+import Glibc
+import Testing
+
+@testable import Store
+
+@Suite struct PlacementPlanTests {
+  private func plan(
+    _ temporary: TemporaryFolder, _ files: [(String, [UInt8])], rule: ConflictRule = .skip, folder: String? = "lora"
+  ) throws -> PlacementPlan {
+    try PlacementPlan.make(
+      destination: temporary("out"), folder: folder, files: try wanted(files), chunkBytes: chunkBytes, rule: rule,
+      shortID: "12ab")
+  }
+
+  @Test func aMissingDestinationIsMade() throws {
+    let temporary = try TemporaryFolder()
+    let plan = try PlacementPlan.make(
+      destination: temporary("a/b/c"), folder: "lora", files: try wanted([("x", [1])]), chunkBytes: chunkBytes, rule: .skip,
+      shortID: "1")
+    #expect(try temporary.names("a/b") == ["c"])
+    #expect(plan.resultPath == temporary("a/b/c/lora"))
+    #expect(plan.partial == temporary("a/b/c/.pawl-partial-1"))
+    #expect(plan.toFetch == [0])
+  }
+
+  @Test func aSingleFileLandsInTheDestinationItself() throws {
+    let temporary = try TemporaryFolder()
+    let plan = try plan(temporary, [("one.bin", [1])], folder: nil)
+    #expect(plan.resultPath == temporary("out/one.bin"))
+    #expect(plan.files[0].target == "one.bin")
+  }
+
+  @Test func identicalContentIsNoConflictWhateverTheRule() throws {
+    let temporary = try TemporaryFolder()
+    try temporary.file("out/lora/sub/a", pattern(200_000))
+    for rule in [ConflictRule.skip, .overwrite, .rename] {
+      let plan = try plan(temporary, [("sub/a", pattern(200_000)), ("sub/b", [1])], rule: rule)
+      #expect(plan.files.map(\.action) == [.identical, .write])
+      #expect(plan.toFetch == [1])
+      #expect(plan.conflicts.isEmpty)
+    }
+  }
+
+  @Test func differentContentFollowsTheRule() throws {
+    let temporary = try TemporaryFolder()
+    try temporary.file("out/lora/a.txt", pattern(10))
+    let files = [("a.txt", pattern(10, seed: 1)), ("b", [1])]
+    let skip = try plan(temporary, files)
+    #expect(skip.files.map(\.action) == [.conflict, .write])
+    #expect(skip.conflicts == [0])
+    #expect(try plan(temporary, files, rule: .overwrite).files.map(\.action) == [.overwrite, .write])
+    let rename = try plan(temporary, files, rule: .rename)
+    #expect(rename.files.map(\.target) == ["lora/a (2).txt", "lora/b"])
+    #expect(rename.toFetch == [0, 1])
+  }
+
+  @Test func aRenamedFileTakesNoNameOfAnother() throws {
+    let temporary = try TemporaryFolder()
+    try temporary.file("out/lora/a.txt", [9])
+    try temporary.file("out/lora/a (3).txt", [9])
+    let plan = try plan(temporary, [("a.txt", [1]), ("a (2).txt", [2])], rule: .rename)
+    #expect(plan.files.map(\.target) == ["lora/a (4).txt", "lora/a (2).txt"])
+  }
+
+  @Test(arguments: [
+    ("model.safetensors", 2, "model (2).safetensors"), (".hidden", 3, ".hidden (3)"), ("README", 2, "README (2)"),
+    ("a.tar.gz", 10, "a.tar (10).gz"),
+  ])
+  func copiesAreNumberedBeforeTheEnding(_ name: String, _ number: Int, _ expected: String) {
+    #expect(ConflictJudge.numbered(name, number) == expected)
+  }
+
+  @Test func aNumberedNameStillFits() {
+    let name = String(repeating: "模", count: 83) + ".bin"  // 253 bytes
+    let numbered = ConflictJudge.numbered(name, 12)
+    #expect(numbered.utf8.count <= 255)
+    #expect(numbered.hasSuffix(" (12).bin"))
+  }
+
+  @Test func aDestinationOnAFileIsRefused() throws {
+    let temporary = try TemporaryFolder()
+    try temporary.file("out")
+    #expect(code { _ = try plan(temporary, [("a", [1])]) } == .notAFolder)
+    try temporary.file("below")
+    let result = code {
+      _ = try PlacementPlan.make(
+        destination: temporary("below/x"), folder: nil, files: try wanted([("a", [1])]), chunkBytes: chunkBytes, rule: .skip,
+        shortID: "1")
+    }
+    #expect(result == .notAFolder)
+  }
+
+  @Test func aLinkBelowTheDestinationIsRefusedWhateverTheRule() throws {
+    let temporary = try TemporaryFolder()
+    try temporary.folder("elsewhere")
+    try temporary.folder("out")
+    try temporary.link("out/lora", to: temporary("elsewhere"))
+    for rule in [ConflictRule.skip, .overwrite, .rename] {
+      #expect(code { _ = try plan(temporary, [("a", [1])], rule: rule) } == .symlinkInDestination)
+    }
+    unlink(temporary("out/lora"))
+    try temporary.file("out/lora/b")
+    try temporary.link("out/lora/a", to: "/etc/passwd")
+    for rule in [ConflictRule.skip, .overwrite, .rename] {
+      #expect(throws: StoreError(.symlinkInDestination, temporary("out/lora/a"), detail: "")) {
+        try plan(temporary, [("a", [1])], rule: rule)
+      }
+    }
+  }
+
+  @Test func aLinkToTheDestinationIsTheUsersOwnAndFollowed() throws {
+    let temporary = try TemporaryFolder()
+    try temporary.folder("real")
+    try temporary.link("out", to: temporary("real"))
+    #expect(try plan(temporary, [("a", [1])]).toFetch == [0])
+  }
+
+  @Test func aFileInAFoldersPlaceIsAConflict() throws {
+    let temporary = try TemporaryFolder()
+    try temporary.file("out/lora/sub", [1])
+    let files = [("a", [UInt8(1)]), ("sub/x", [2])]
+    #expect(try plan(temporary, files).files.map(\.action) == [.write, .conflict])
+    #expect(code { _ = try plan(temporary, files, rule: .overwrite) } == .notAFolder)
+  }
+
+  @Test func aFolderInAFilesPlaceIsNeverReplaced() throws {
+    let temporary = try TemporaryFolder()
+    try temporary.folder("out/lora/a")
+    #expect(try plan(temporary, [("a", [1])]).files[0].action == .conflict)
+    #expect(code { _ = try plan(temporary, [("a", [1])], rule: .overwrite) } == .destinationIsFolder)
+    #expect(try plan(temporary, [("a", [1])], rule: .rename).files[0].target == "lora/a (2)")
+  }
+
+  @Test func noPermissionHasItsOwnError() {
+    // Root is refused nothing by modes, so the answer of the system is put in its place.
+    #expect(StoreError.destination(EACCES, "/x").code == .noPermission)
+    #expect(StoreError.destination(EROFS, "/x").code == .noPermission)
+    #expect(StoreError.destination(EDQUOT, "/x").code == .noSpace)
+  }
+
+  @Test func aPlanSurvivesItsRecord() throws {
+    let temporary = try TemporaryFolder()
+    let plan = try plan(temporary, [("a/模型.bin", pattern(5)), ("b", [])])
+    #expect(try PlacementPlan(decoding: try plan.encoded()) == plan)
+    #expect(code { _ = try PlacementPlan(decoding: [0x7B]) } == .badRecord)
+  }
+}
