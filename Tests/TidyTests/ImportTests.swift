@@ -21,7 +21,7 @@ import Testing
       "ServiceLifecycle", "UnixSignals",
     ],
     "pawl": ["API", "Control", "ArgumentParser"],
-    "makelora": [],
+    "makelora": ["Primitives"],
   ]
 
   /// Rooms without I/O, clocks or randomness of their own: they get values and return values.

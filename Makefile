@@ -1,0 +1,40 @@
+# Everything a person or a machine does with this source. `make` alone builds.
+SHELL := /bin/bash
+MAKEFLAGS += --no-print-directory
+PREFIX ?= /usr/local
+SWIFT ?= swift
+BIN := .build/release
+
+.PHONY: all build deps install test demo bench format clean
+
+all: build
+
+# The system libraries, installed only where something is missing.
+deps:
+	@scripts/install-deps.sh
+
+# One file that needs no Swift runtime beside it.
+build: deps
+	$(SWIFT) build -c release --static-swift-stdlib --product pawl
+
+install: build
+	install -D -m 0755 $(BIN)/pawl $(DESTDIR)$(PREFIX)/bin/pawl
+
+# The last line is the test runner's own: it says how many tests ran.
+test: deps
+	$(SWIFT) format lint --strict --parallel -r Sources Tests Package.swift
+	$(SWIFT) test --disable-xctest
+
+demo: build
+	$(SWIFT) build -c release --static-swift-stdlib --product pawl-makelora
+	scripts/demo.sh
+
+bench: build
+	@scripts/install-deps.sh ssh
+	scripts/bench.sh
+
+format:
+	$(SWIFT) format -i --parallel -r Sources Tests Package.swift
+
+clean:
+	rm -rf .build
