@@ -88,7 +88,8 @@ public struct Client: ~Copyable {
     case ECONNREFUSED: .noNode("no node is running (\(path) was left over by one that ended)")
     case EACCES, EPERM:
       Failure(.notAllowed, "no permission to use \(path)", hint: "the node of another user? PAWL_HOME says which node is meant")
-    case EAGAIN: Failure(.failed, "the node does not answer on \(path)", hint: "it has too many clients, or it hangs; see its log")
+    case EAGAIN:
+      Failure(.failed, "the node does not answer on \(path)", hint: "it has too many clients, or it hangs; see its log")
     default: Failure(.failed, "\(path) cannot be connected to: \(reason(error))")
     }
   }

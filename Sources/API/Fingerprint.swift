@@ -4,7 +4,9 @@ public enum Fingerprint {
   public static let shownDigits = 32
 
   /// `1f0c 99ab …`: the first 32 hex digits of a node id in groups of four.
-  public static func text(nodeID hex: String) -> String { groups(String(hex.prefix(shownDigits)), of: 4).joined(separator: " ") }
+  public static func text(nodeID hex: String) -> String {
+    groups(String(hex.prefix(shownDigits)), of: 4).joined(separator: " ")
+  }
 
   /// 60 digits as twelve groups of five, in three lines.
   public static func safetyNumberLines(_ digits: String) -> [String] {

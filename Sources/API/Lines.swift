@@ -51,7 +51,8 @@ public enum Lines {
     if let line = try? line(Typed(kind: .error, body: failure)) { return line }
     // Only a result that hangs on the failure can be at fault (an infinite number): the failure itself is texts.
     let bare = Failure(failure.code, failure.message, hint: failure.hint)
-    return (try? line(Typed(kind: .error, body: bare))) ?? Array(#"{"code":"failed","exit":1,"message":"","type":"error"}"#.utf8) + [10]
+    return (try? line(Typed(kind: .error, body: bare))) ?? Array(
+      #"{"code":"failed","exit":1,"message":"","type":"error"}"#.utf8) + [10]
   }
 
   /// Reads a client's line. Anything but one strict JSON object with a known verb and that verb's fields throws a
@@ -68,7 +69,8 @@ public enum Lines {
   }
 
   /// Reads a node's line. A line that makes no sense throws a ``Failure``.
-  public static func readReply<Body: ResultBody>(_ line: [UInt8], as body: Body.Type = Body.self) throws(Failure) -> Reply<Body> {
+  public static func readReply<Body: ResultBody>(_ line: [UInt8], as body: Body.Type = Body.self) throws(Failure) -> Reply<Body>
+  {
     do {
       let decoder = JSONDecoder()
       let line = Data(line)

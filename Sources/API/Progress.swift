@@ -70,11 +70,27 @@ public enum Event: Hashable, Sendable {
   case ticket(TicketResult)
   /// Something a user should know, in one line; names from peers in it are as they are.
   case notice(String)
+  /// `up` is ready.
+  case ready(ReadyEvent)
+}
+
+/// A node that has begun to listen.
+public struct ReadyEvent: Codable, Hashable, Sendable {
+  /// The node id, in hex.
+  public var node: String
+  /// `HOST:PORT`.
+  public var listening: String
+
+  /// A node that has begun to listen.
+  public init(node: String, listening: String) {
+    self.node = node
+    self.listening = listening
+  }
 }
 
 extension Event: Codable {
   private enum CodingKeys: String, CodingKey { case event, message }
-  private enum Name: String, Codable { case ticket, notice }
+  private enum Name: String, Codable { case ticket, notice, ready }
 
   /// Reads the fields of an `event` line.
   public init(from decoder: any Decoder) throws {
@@ -83,6 +99,7 @@ extension Event: Codable {
       switch try fields.decode(Name.self, forKey: .event) {
       case .ticket: .ticket(try TicketResult(from: decoder))
       case .notice: .notice(try fields.decode(String.self, forKey: .message))
+      case .ready: .ready(try ReadyEvent(from: decoder))
       }
   }
 
@@ -96,6 +113,9 @@ extension Event: Codable {
     case .notice(let message):
       try fields.encode(Name.notice, forKey: .event)
       try fields.encode(message, forKey: .message)
+    case .ready(let ready):
+      try fields.encode(Name.ready, forKey: .event)
+      try ready.encode(to: encoder)
     }
   }
 }

@@ -96,7 +96,8 @@ extension Request: Codable {
       throw Failure(.usage, "the request has no verb")
     }
     guard let verb = Verb(rawValue: word) else {
-      throw Failure(.usage, "unknown verb: \(word)", hint: "is the node older than the command? compare: pawl version, pawl status")
+      throw Failure(
+        .usage, "unknown verb: \(word)", hint: "is the node older than the command? compare: pawl version, pawl status")
     }
     func fields<Fields: RequestFields>(_ type: Fields.Type) throws -> Fields {
       try Self.refuseUnknown(in: decoder, known: type.CodingKeys.allCases.map(\.stringValue))

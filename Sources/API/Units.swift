@@ -96,7 +96,9 @@ public enum Units {
     var unit = 0
     var divisor: UInt64 = 1_000
     // A number that rounds up to 1,000 of its unit is shown in the next one.
-    while unit + 1 < units.count, count / divisor >= 1_000 || rounded(count, divisor, digits[unit]) >= 1_000 * power(digits[unit]) {
+    while unit + 1 < units.count,
+      count / divisor >= 1_000 || rounded(count, divisor, digits[unit]) >= 1_000 * power(digits[unit])
+    {
       unit += 1
       divisor *= 1_000
     }

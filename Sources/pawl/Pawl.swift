@@ -1,2 +1,23 @@
+internal import API
 internal import ArgumentParser
-@main struct Pawl { static func main() {} }
+
+/// The command.
+struct Pawl: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "pawl",
+    abstract: "Hand model weights to teammates, peer to peer.",
+    discussion: """
+      Start a node with `pawl up`, then, in another terminal:
+        pawl invite laptop                      make a ticket for a teammate
+        pawl join -                             (the teammate) pastes it
+        pawl share ./my-lora --to laptop        publish a file or folder
+        pawl pull studio/my-lora -o ./models    (the teammate) fetches it
+
+      PAWL_HOME says which node is meant, if there are several.
+      """,
+    version: Version.program,
+    subcommands: [
+      Up.self, Status.self, Identify.self, Invite.self, Join.self, Peers.self, PeerCommand.self, Verify.self, Revoke.self,
+      Share.self, Unshare.self, List.self, Show.self, Pull.self, Check.self, PrintVersion.self,
+    ])
+}

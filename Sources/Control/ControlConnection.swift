@@ -1,0 +1,120 @@
+internal import API
+internal import EventLoop
+internal import Logging
+
+/// One client of the control socket: reads requests, one a line, and answers each before the next.
+///
+/// While a request is under way the connection goes on reading, so that it notices at once when the client goes away.
+actor ControlConnection {
+  private enum Step {
+    case answered
+    case clientGone
+  }
+
+  private let stream: PipeStream
+  private let loop: EventLoop
+  private let backend: any NodeBackend
+  private let logger: Logger
+  private var lines = LineDecoder(maximumBytes: LineDecoder.maximumRequestBytes)
+  private var hasEnded = false
+
+  init(_ stream: PipeStream, on loop: EventLoop, backend: any NodeBackend, logger: Logger) {
+    self.stream = stream
+    self.loop = loop
+    self.backend = backend
+    self.logger = logger
+  }
+
+  /// Serves the client until it goes away or sends what cannot be skipped over.
+  func serve() async {
+    do {
+      while let line = try await nextLine() { await answer(line) }
+    } catch is LineDecoder.TooLong {
+      // Where the next line would begin is not known any more.
+      let limit = LineDecoder.maximumRequestBytes
+      await ReplyWriter(stream, on: loop).end(
+        Lines.failure(Failure(.usage, "the request is longer than \(limit) bytes")))
+    } catch {
+      logger.debug("control connection ended", metadata: ["reason": "\(error)"])
+    }
+    await stream.close()
+  }
+
+  private func nextLine() async throws -> [UInt8]? {
+    while true {
+      if let line = try lines.next() { return line }
+      guard !hasEnded, let bytes = try await stream.read() else { return nil }
+      lines.append(bytes)
+    }
+  }
+
+  private func answer(_ line: [UInt8]) async {
+    let writer = ReplyWriter(stream, on: loop)
+    let request: Request
+    do { request = try Lines.readRequest(line) } catch {
+      return await writer.end(Lines.failure(error))
+    }
+    logger.debug("request", metadata: ["verb": "\(request.verb)"])
+    await withTaskGroup(of: Step.self) { group in
+      group.addTask {
+        await self.perform(request, writer)
+        return .answered
+      }
+      group.addTask { await self.waitForClientToGo() }
+      // The client may go away while the request is under way; a request that does not care runs on alone.
+      while let step = await group.next() {
+        switch step {
+        case .answered: group.cancelAll()
+        case .clientGone: if request.endsWithItsClient { group.cancelAll() }
+        }
+      }
+    }
+  }
+
+  /// Not on this actor: while a backend is at work the connection reads on.
+  private nonisolated func perform(_ request: Request, _ writer: ReplyWriter) async {
+    async let pump: Void = writer.pump()
+    let line: [UInt8]
+    do {
+      let result = try await backend.perform(request, replies: writer.replies)
+      line = try Lines.result(result)
+    } catch {
+      line = Lines.failure(failure(error, of: request))
+    }
+    writer.finish()
+    await pump
+    await writer.end(line)
+  }
+
+  /// Reads ahead, within the bound of a request. Cancelled when the request is answered; no byte is lost by that.
+  private func waitForClientToGo() async -> Step {
+    do {
+      while !hasEnded, lines.pendingBytes <= LineDecoder.maximumRequestBytes {
+        guard let bytes = try await stream.read() else { break }
+        lines.append(bytes)
+      }
+      hasEnded = true
+      return .clientGone
+    } catch is CancellationError {
+      return .answered
+    } catch {
+      hasEnded = true
+      return .clientGone
+    }
+  }
+
+  private nonisolated func failure(_ error: any Error, of request: Request) -> Failure {
+    switch error {
+    case let failure as Failure: return failure
+    case is CancellationError:
+      switch request {
+      case .invite: return Failure(.interrupted, "interrupted; the ticket is withdrawn")
+      case .pull: return Failure(.interrupted, "interrupted; what has arrived is kept", hint: "the same command resumes it")
+      default: return Failure(.interrupted, "interrupted")
+      }
+    default:
+      logger.error("request failed", metadata: ["verb": "\(request.verb)", "error": "\(error)"])
+      return Failure(.failed, "\(request.verb) failed", hint: "the node's log says why")
+    }
+  }
+}

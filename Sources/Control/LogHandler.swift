@@ -1,0 +1,57 @@
+internal import API
+internal import Glibc
+public import Logging
+
+/// Writes log lines on standard error: `2026-11-21T04:22:05.123Z info message key=value`.
+///
+/// One line an event, whatever is in it: everything is escaped, since names and addresses come from strangers.
+public struct StandardErrorLog: LogHandler {
+  /// The least important level that is written.
+  public var logLevel: Logger.Level
+  /// Goes with every line.
+  public var metadata: Logger.Metadata = [:]
+
+  /// A handler for a level.
+  public init(level: Logger.Level) { logLevel = level }
+
+  /// A value that goes with every line.
+  public subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+    get { metadata[key] }
+    set { metadata[key] = newValue }
+  }
+
+  /// Writes one line.
+  public func log(event: LogEvent) {
+    let line = Array(Self.line(event, metadata: metadata, at: Self.now).utf8)
+    var written = 0
+    while written < line.count {
+      let count = line[written...].withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
+      if count < 0, errno == EINTR { continue }
+      guard count > 0 else { return }
+      written += count
+    }
+  }
+
+  static func line(_ event: LogEvent, metadata: Logger.Metadata, at time: timespec) -> String {
+    var line = Units.timestamp(UInt64(max(0, time.tv_sec)), milliseconds: UInt64(time.tv_nsec) / 1_000_000)
+    line += " \(event.level) " + TerminalText.escape("\(event.message)", doublingBackslashes: false)
+    var all = metadata.merging(event.metadata ?? [:]) { _, new in new }
+    if let error = event.error { all["error"] = "\(error)" }
+    for (key, value) in all.sorted(by: { $0.key < $1.key }) { line += " \(TerminalText.escape(key))=\(quoted("\(value)"))" }
+    return line + "\n"
+  }
+
+  /// A value as one word, quoted where it has spaces, so that a filter can tell where it ends.
+  private static func quoted(_ value: String) -> String {
+    let safe = TerminalText.escape(value)
+    let isWord =
+      !safe.isEmpty && !safe.utf8.contains { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "=") }
+    return isWord ? safe : "\"" + safe.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\\\"") + "\""
+  }
+
+  private static var now: timespec {
+    var now = timespec()
+    clock_gettime(CLOCK_REALTIME, &now)
+    return now
+  }
+}

@@ -1,0 +1,154 @@
+internal import API
+internal import Configuration
+internal import Glibc
+internal import Logging
+internal import SystemPackage
+
+/// What `pawl up` was told on its command line. Nil: nothing, so the environment or the file decides.
+public struct DaemonOptions: Hashable, Sendable {
+  /// `HOST:PORT`
+  public var listen: String?
+  /// The name that peers see.
+  public var name: String?
+  /// `error`, `warning`, `info`, `debug`
+  public var log: String?
+
+  /// Options.
+  public init(listen: String? = nil, name: String? = nil, log: String? = nil) {
+    self.listen = listen
+    self.name = name
+    self.log = log
+  }
+}
+
+/// The node's settings: command line over environment (`PAWL_LISTEN`, `PAWL_NAME`, `PAWL_LOG`) over `config.yaml`.
+///
+/// Every value is checked, and an unusable one is an error that says where it stands: a node that silently listens elsewhere
+/// than it was told is worse than none.
+struct Settings: Hashable, Sendable {
+  private enum Key: String, CaseIterable {
+    case listen, name, log
+
+    var option: String { "--\(rawValue)" }
+    var variable: String { "PAWL_\(rawValue.uppercased())" }
+  }
+
+  /// Bytes in a name, and what it may be made of: `[A-Za-z0-9][A-Za-z0-9._-]{0,63}`.
+  private static let maximumNameBytes = 64
+  private static let levels: [String: Logger.Level] = ["error": .error, "warning": .warning, "info": .info, "debug": .debug]
+
+  let listen: HostPort?
+  let name: String
+  let level: Logger.Level
+  /// What was found and means nothing, a line each.
+  let warnings: [String]
+
+  /// Reads and checks everything. Throws a ``Failure`` with code `usage`.
+  static func read(
+    _ options: DaemonOptions, environment: [String: String], file path: String
+  ) async throws(Failure) -> Settings {
+    let given: [Key: String?] = [.listen: options.listen, .name: options.name, .log: options.log]
+    let line = InMemoryProvider(
+      values: given.reduce(into: [:]) { values, option in
+        if let value = option.value {
+          values[AbsoluteConfigKey([option.key.rawValue])] = ConfigValue(.string(value), isSecret: false)
+        }
+      })
+    let variables = EnvironmentVariablesProvider(environmentVariables: environment.filter { !$0.value.isEmpty })
+    let file = try await Self.file(path)
+    let reader = ConfigReader(providers: [line, variables.prefixKeys(with: "pawl"), file])
+    func value(_ key: Key) throws(Failure) -> (text: String, place: String)? {
+      let place =
+        given[key] != .some(.none)
+        ? key.option
+        : environment[key.variable].map { !$0.isEmpty } == true ? key.variable : "\(key.rawValue) in \(path)"
+      let name = ConfigKey(stringLiteral: key.rawValue)
+      if let text = reader.string(forKey: name) { return (text, place) }
+      // The reader takes a value of another type for a missing one.
+      guard reader.stringArray(forKey: name) == nil else { throw Failure(.usage, "\(place) must be one value, not a list") }
+      return nil
+    }
+    return Settings(
+      listen: try value(.listen).map(checkedListen), name: try value(.name).map(checkedName) ?? hostName,
+      level: try value(.log).map(checkedLevel) ?? .info, warnings: unknownKeys(path))
+  }
+
+  private static func file(_ path: String) async throws(Failure) -> FileProvider<YAMLSnapshot> {
+    do {
+      return try await FileProvider<YAMLSnapshot>(filePath: FilePath(path), allowMissing: true)
+    } catch {
+      let reason = "\(error)".split(separator: "\n").joined(separator: " ")
+      throw Failure(
+        .usage, "\(path) cannot be used: \(reason)", hint: "mend it or move it away; it is YAML with lines like name: studio")
+    }
+  }
+
+  private static func checkedListen(_ value: (text: String, place: String)) throws(Failure) -> HostPort {
+    guard let listen = HostPort(value.text) else {
+      throw Failure(.usage, "\(value.place) is not HOST:PORT: \(value.text)", hint: "for example [::]:7411 or 192.168.1.5:7411")
+    }
+    return listen
+  }
+
+  private static func checkedName(_ value: (text: String, place: String)) throws(Failure) -> String {
+    guard isName(value.text) else {
+      throw Failure(
+        .usage, "\(value.place) is not a name: \(value.text)",
+        hint: "letters, digits, '.', '_' and '-', at most \(maximumNameBytes), the first a letter or digit")
+    }
+    return value.text
+  }
+
+  private static func checkedLevel(_ value: (text: String, place: String)) throws(Failure) -> Logger.Level {
+    guard let level = levels[value.text] else {
+      throw Failure(.usage, "\(value.place) is not a log level: \(value.text)", hint: "error, warning, info or debug")
+    }
+    return level
+  }
+
+  private static func isName(_ text: String) -> Bool {
+    let allowed = text.utf8.allSatisfy { isLetterOrDigit($0) || "._-".utf8.contains($0) }
+    return allowed && text.utf8.count <= maximumNameBytes && text.utf8.first.map(isLetterOrDigit) == true
+  }
+
+  private static func isLetterOrDigit(_ byte: UInt8) -> Bool {
+    (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte)
+      || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+  }
+
+  /// The host's name up to the first dot, as far as it makes a name.
+  private static var hostName: String {
+    var buffer = [CChar](repeating: 0, count: 256)
+    guard gethostname(&buffer, buffer.count - 1) == 0 else { return "node" }
+    let host = buffer.prefix { $0 != 0 && $0 != CChar(UInt8(ascii: ".")) }.map { UInt8(bitPattern: $0) }
+    let usable = host.filter { isLetterOrDigit($0) || $0 == UInt8(ascii: "_") || $0 == UInt8(ascii: "-") }
+      .drop { !isLetterOrDigit($0) }.prefix(maximumNameBytes)
+    return usable.isEmpty ? "node" : String(decoding: usable, as: UTF8.self)
+  }
+
+  /// Top-level keys of the file that mean nothing here: probably misspelt.
+  private static func unknownKeys(_ path: String) -> [String] {
+    guard let text = SmallFile.text(path) else { return [] }
+    let keys = text.split(separator: "\n").compactMap { line -> Substring? in
+      guard let colon = line.firstIndex(of: ":"), let first = line.utf8.first, isLetterOrDigit(first) else { return nil }
+      return line[..<colon]
+    }
+    return keys.filter { Key(rawValue: String($0)) == nil }.map { "\(path) has a key that means nothing: \($0)" }
+  }
+}
+
+/// Reads a small file whole.
+private enum SmallFile {
+  /// A configuration has a few hundred bytes.
+  private static let maximumBytes = 64 * 1024
+
+  /// The file's text, as far as it is UTF-8 and not too long; nil if it cannot be read.
+  static func text(_ path: String) -> String? {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return nil }
+    defer { close(descriptor) }
+    var bytes = [UInt8](repeating: 0, count: maximumBytes)
+    let count = bytes.withUnsafeMutableBytes { read(descriptor, $0.baseAddress, $0.count) }
+    return String(validating: bytes.prefix(max(0, count)), as: UTF8.self)
+  }
+}

@@ -1,0 +1,17 @@
+internal import API
+internal import Glibc
+
+/// Paths as the user gave them. The node has another working directory, so it gets absolute ones.
+enum PathArgument {
+  /// The path from the root, without `.` and doubled slashes. A path with `..` is resolved through the file system, where it
+  /// exists: behind a symbolic link `..` is not what it looks like. Other symbolic links stay, for the sake of their names.
+  static func absolute(_ path: String) -> String {
+    let absolute = SocketLocation.absolute(path)
+    let parts = absolute.split(separator: "/").filter { $0 != "." }
+    if parts.contains(".."), let real = realpath(absolute, nil) {
+      defer { free(real) }
+      return String(cString: real)
+    }
+    return "/" + parts.joined(separator: "/")
+  }
+}

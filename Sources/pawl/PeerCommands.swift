@@ -1,0 +1,92 @@
+internal import API
+internal import ArgumentParser
+
+/// `pawl peers`
+struct Peers: ClientCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "peers", abstract: "Whom we are paired with, seen when, verified or not.")
+
+  @OptionGroup var output: OutputOptions
+
+  func perform() throws {
+    try ask(.peers) { (result: PeersResult) in
+      guard !result.peers.isEmpty else {
+        return Report([], remarks: ["no peers yet; invite one with: pawl invite NAME"])
+      }
+      return Report(PeerReport.table(result.peers, now: Clock.now, verbose: output.verbose))
+    }
+  }
+}
+
+/// `pawl peer`
+struct PeerCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "peer", abstract: "Change what we know of a peer.", subcommands: [PeerRename.self])
+}
+
+/// `pawl peer rename`
+struct PeerRename: ClientCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "rename", abstract: "Give a peer another alias.")
+
+  @Argument(help: "The alias now.")
+  var old: String
+
+  @Argument(help: "The alias from now on.")
+  var new: String
+
+  @OptionGroup var output: OutputOptions
+
+  func perform() throws {
+    try ask(.rename(RenameRequest(old: old, new: new))) { (result: RenameResult) in
+      Report(["\(TerminalText.escape(result.old)) is now \(TerminalText.escape(result.peer.alias))"])
+    }
+  }
+}
+
+/// `pawl verify`
+struct Verify: ClientCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "verify", abstract: "Show the safety number of a peer, to compare it with them.")
+
+  @Argument(help: "The peer's alias, or the beginning of its node id.")
+  var peer: String
+
+  @Flag(help: "The numbers are the same: mark the peer as verified.")
+  var confirm = false
+
+  @OptionGroup var output: OutputOptions
+
+  func perform() throws {
+    try ask(.verify(VerifyRequest(peer: peer, confirm: confirm))) { (result: VerifyResult) in
+      let alias = TerminalText.escape(result.peer.alias)
+      let remarks =
+        result.peer.verified
+        ? []
+        : ["both of you must see the same 60 digits; if you do: pawl verify \(alias) --confirm"]
+      return Report(
+        ["\(alias) is \(result.peer.verified ? "verified" : "not verified")"]
+          + Table.facts([("node id", result.peer.node)]) + PeerReport.safetyNumber(result.safetyNumber),
+        remarks: remarks)
+    }
+  }
+}
+
+/// `pawl revoke`
+struct Revoke: ClientCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "revoke", abstract: "Forget a peer, its sessions and what it may see.")
+
+  @Argument(help: "The peer's alias, or the beginning of its node id.")
+  var peer: String
+
+  @OptionGroup var output: OutputOptions
+
+  func perform() throws {
+    try ask(.revoke(RevokeRequest(peer: peer))) { (result: RevokeResult) in
+      var line = "\(TerminalText.escape(result.alias)) is forgotten"
+      if result.transfersEnded > 0 { line += "; \(Units.plural(result.transfersEnded, "transfer")) ended" }
+      return Report([line], remarks: ["what it has pulled already stays with it"])
+    }
+  }
+}

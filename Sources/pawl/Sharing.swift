@@ -1,0 +1,101 @@
+internal import API
+internal import ArgumentParser
+
+/// `pawl share`
+struct Share: ClientCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "share", abstract: "Publish a file or folder as the next version of an artifact.",
+    discussion: "Prints NAME@vN and the artifact digest. The files are read where they lie; nothing is copied.")
+
+  @Argument(help: "A file or a folder.")
+  var path: String
+
+  @Option(help: "The artifact's name. (default: the path's base name)")
+  var name: String?
+
+  @Option(help: ArgumentHelp("Who may see and pull it, or 'all'. May be repeated.", valueName: "peer"))
+  var to: [String] = []
+
+  @Option(help: ArgumentHelp("A note that goes with this version.", valueName: "text"))
+  var note: String?
+
+  @OptionGroup var output: OutputOptions
+
+  func perform() throws {
+    let request = ShareRequest(path: PathArgument.absolute(path), name: name, to: to, note: note)
+    try ask(.share(request)) { (result: ShareResult) in
+      let reference = "\(TerminalText.escape(result.artifact))@v\(result.version)"
+      var remarks = result.warnings.map { "warning: " + TerminalText.escape($0, doublingBackslashes: false) }
+      let contents = "\(Units.plural(result.files.count, "file")), \(Units.bytes(result.bytes))"
+      remarks.append(result.unchanged ? "\(contents), the same as before: no new version" : contents)
+      if result.audience.isEmpty {
+        let again = "pawl share \(ShellText.quote(path)) --to PEER"
+        remarks.append("nobody may pull it yet; to let someone: \(again)   (or --to all)")
+      } else {
+        let names = result.audience.map { $0 == ShareRequest.everyone ? "every peer" : TerminalText.escape($0) }
+        remarks.append("for \(names.joined(separator: ", "))")
+      }
+      return Report(["\(reference) \(result.digest)"], remarks: remarks)
+    }
+  }
+}
+
+/// `pawl unshare`
+struct Unshare: ClientCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "unshare", abstract: "Withdraw an artifact, or one version of it.")
+
+  @Argument(help: ArgumentHelp("NAME, all versions, or NAME@vN.", valueName: "name[@vN]"))
+  var artifact: String
+
+  @OptionGroup var output: OutputOptions
+
+  func perform() throws {
+    try ask(.unshare(UnshareRequest(artifact: artifact))) { (result: UnshareResult) in
+      let versions = result.versions.map { "v\($0)" }.joined(separator: ", ")
+      return Report(
+        ["\(TerminalText.escape(result.artifact)) \(versions) withdrawn"],
+        remarks: ["what peers have pulled already stays with them"])
+    }
+  }
+}
+
+/// `pawl ls`
+struct List: ClientCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "ls", abstract: "What we share, or what a peer shares with us.")
+
+  @Argument(help: "A peer's alias; without it, what we share.")
+  var peer: String?
+
+  @OptionGroup var output: OutputOptions
+
+  func perform() throws {
+    try ask(.list(ListRequest(peer: peer))) { (result: ListResult) in report(result, now: Clock.now) }
+  }
+
+  private func report(_ result: ListResult, now: UInt64) -> Report {
+    guard let first = result.artifacts.first else {
+      let nothing = result.peer.map { "\(TerminalText.escape($0)) shares nothing with us" } ?? "we share nothing"
+      return Report([], remarks: [result.peer == nil ? nothing + "; share something with: pawl share PATH --to PEER" : nothing])
+    }
+    var table = Table([
+      ("ARTIFACT", .left), ("FILES", .right), ("SIZE", .right), ("PUBLISHED", .left),
+      (result.peer == nil ? "FOR" : "", .left), ("NOTE", .left),
+    ])
+    for artifact in result.artifacts {
+      let audience = artifact.audience.map { $0.isEmpty ? "nobody" : $0.joined(separator: ", ") } ?? ""
+      // A note may have several lines; the first says what it is.
+      let note = artifact.note.split(separator: "\n").first.map(String.init) ?? ""
+      table.add([
+        "\(TerminalText.escape(artifact.artifact))@v\(artifact.version)", "\(artifact.files)", Units.bytes(artifact.bytes),
+        Units.age(of: artifact.created, now: now), result.peer == nil ? TerminalText.escape(audience) : "",
+        TerminalText.escape(note),
+      ])
+    }
+    let remark = result.peer.map { peer in
+      ["fetch one with: pawl pull \(ShellText.quote("\(peer)/\(first.artifact)"))"]
+    }
+    return Report(table.lines, remarks: remark ?? [])
+  }
+}

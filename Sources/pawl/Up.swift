@@ -1,0 +1,46 @@
+internal import API
+internal import ArgumentParser
+internal import Control
+
+/// `pawl up`
+struct Up: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "up",
+    abstract: "Run the node in the foreground.",
+    discussion: """
+      The first run creates the identity. When it is ready it prints one line:
+        ready <node id> listening <host>:<port>
+      SIGTERM and Ctrl-C end it cleanly. Options may stand in the environment (PAWL_LISTEN, PAWL_NAME, PAWL_LOG) or in
+      config.yaml (listen, name, log); the command line comes first, then the environment, then the file.
+      """)
+
+  @Option(help: ArgumentHelp("Where to listen; port 0 picks a free one. (default: [::]:7411)", valueName: "host:port"))
+  var listen: String?
+
+  @Option(help: "The name that teammates see. (default: the host's name)")
+  var name: String?
+
+  @Option(help: ArgumentHelp("How much to log on standard error: error, warning, info, debug.", valueName: "level"))
+  var log: String?
+
+  @OptionGroup var output: OutputOptions
+
+  func run() async throws {
+    let json = output.json
+    let level = log ?? (output.verbose ? "debug" : output.quiet ? "error" : nil)
+    do {
+      try await Daemon.run(DaemonOptions(listen: listen, name: name, log: level)) { ready in
+        if json {
+          let line = try? Lines.event(.ready(ReadyEvent(node: ready.node, listening: ready.listening)))
+          Terminal.out(line ?? [])
+        } else {
+          Terminal.out(ready.text)
+        }
+      }
+      if json, let line = try? Lines.result(VersionResult()) { Terminal.out(line) }
+    } catch let failure as Failure {
+      if json { Terminal.out(Lines.failure(failure)) } else { Terminal.error(failure.text) }
+      throw ArgumentParser.ExitCode(failure.exit)
+    }
+  }
+}
