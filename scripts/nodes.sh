@@ -27,7 +27,7 @@ stop_all() {
   trap - EXIT INT TERM
   on_exit
   for name in "${!node_pid[@]}"; do stop_process "${node_pid[$name]}"; done
-  if ((status != 0)); then
+  if ((status != 0 && status != 130 && status != 143)); then
     for log in "$work"/*.log; do
       [[ -s $log ]] && { echo "--- ${log##*/}" >&2; tail -n 20 "$log" >&2; }
     done
