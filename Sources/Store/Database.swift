@@ -12,6 +12,9 @@ public actor Database {
   /// Commits that may overwrite ratchet state before the log that holds the old state is cut: a checkpoint costs two syncs.
   static let commitsPerCheckpoint = 64
 
+  /// How long to wait for another program that reads the file, a backup say, before a call fails.
+  static let busySeconds = 5.0
+
   private let executor: ThreadExecutor
   private let queue: DatabaseQueue
   private let path: String
@@ -44,6 +47,7 @@ public actor Database {
     var configuration = Configuration()
     configuration.journalMode = .wal
     configuration.foreignKeysEnabled = true
+    configuration.busyMode = .timeout(busySeconds)
     configuration.prepareDatabase { db in
       try db.execute(sql: "PRAGMA secure_delete = ON; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON")
     }

@@ -104,14 +104,22 @@ public final class PartialFolder: Sendable {
     return verified
   }
 
+  /// Files whose writing to the disk is begun before the first of them is waited for: the disk then works on all of them.
+  static let filesPerSync = DescriptorPool.capacity / 2
+
   /// Makes whole files durable: one `fdatasync` each. Empty files are made here. Call it for batches as files complete.
   public func finish(_ files: [Int]) throws(StoreError) {
-    for file in files where !placed.contains(file) {
-      let planned = try self.planned(file)
-      let descriptor = try descriptor(planned, create: planned.sizeBytes == 0)
-      guard fdatasync(descriptor.raw) == 0 else { throw .destination(errno, shown(planned)) }
-      pool.forget(file)
-      finished.withLock { _ = $0.insert(file) }
+    let open = files.filter { !placed.contains($0) }
+    for start in stride(from: 0, to: open.count, by: Self.filesPerSync) {
+      let batch = open[start..<min(start + Self.filesPerSync, open.count)]
+      if batch.count > 1 { batch.forEach(startWriteOut) }
+      for file in batch {
+        let planned = try self.planned(file)
+        let descriptor = try descriptor(planned, create: planned.sizeBytes == 0)
+        guard fdatasync(descriptor.raw) == 0 else { throw .destination(errno, shown(planned)) }
+        pool.forget(file)
+        finished.withLock { _ = $0.insert(file) }
+      }
     }
   }
 

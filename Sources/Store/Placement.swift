@@ -67,16 +67,24 @@ extension PartialFolder {
     return plan.files.map { PlacedFile(index: $0.index, path: destination.absolute($0.target), outcome: .placed) }
   }
 
+  /// Syncs every folder of the tree. What the plan does not know (an earlier run with another plan may have left it) is removed:
+  /// it was never verified and must not come along.
   private func syncTree(_ name: String, in parent: Descriptor) throws(StoreError) {
-    var folders: Set<String> = [name]
+    var children: [String: Set<String>] = [:]
     for file in plan.files {
-      var path = Beneath.split(plan.staging(file)).folder
-      while !path.isEmpty, folders.insert(path).inserted { path = Beneath.split(path).folder }
+      var path = plan.staging(file)
+      while case let (folder, name) = Beneath.split(path), !folder.isEmpty,
+        children[folder, default: []].insert(name).inserted
+      { path = folder }
     }
-    for path in folders {
-      guard let opened = Beneath.open(parent, path, O_RDONLY | O_DIRECTORY), fsync(opened.raw) == 0 else {
-        throw .destination(errno, destination.absolute(path))
+    for (path, expected) in children {
+      let absolute = destination.absolute(path)
+      guard let opened = Beneath.open(parent, path, O_RDONLY | O_DIRECTORY) else { throw .destination(errno, absolute) }
+      guard let names = try? FolderListing.names(in: opened) else {
+        throw StoreError(.io, absolute, detail: "its partial folder cannot be listed")
       }
+      for name in names where !expected.contains(name) { try Removal.remove(name, in: opened, path: absolute) }
+      guard fsync(opened.raw) == 0 else { throw .destination(errno, absolute) }
     }
   }
 
@@ -88,7 +96,12 @@ extension PartialFolder {
     let absolute = destination.absolute(file.target)
     if placed.contains(file.index) { return PlacedFile(index: file.index, path: absolute, outcome: .placed) }
     let staged = stagingPath.isEmpty ? folder : Beneath.open(folder, stagingPath, O_RDONLY | O_DIRECTORY)
-    guard let staged, staged.status(of: stagingName) != nil else { throw .destination(errno, absolute) }
+    guard let staged, staged.status(of: stagingName) != nil else {
+      let number = errno
+      // Moved by an earlier call that failed at a later file.
+      if number == ENOENT, try judge.isPlaced(file) { return PlacedFile(index: file.index, path: absolute, outcome: .placed) }
+      throw .destination(number, absolute)
+    }
     guard let target = Beneath.makeFolders(destination.folder, targetPath, mode: 0o777) else {
       throw .destination(errno, absolute)
     }

@@ -1,7 +1,6 @@
 public import Artifact
 internal import FoundationEssentials
 public import Primitives
-internal import Wire
 
 /// What to do where a different file has the name already.
 public enum ConflictRule: String, Codable, Hashable, Sendable {

@@ -40,7 +40,9 @@ public enum SourceScanner {
   public static func scan(_ path: String, maximumFiles: Int = Manifest.maximumFiles) throws(StoreError) -> ScannedTree {
     // The user's own path may go through links (`~/models` on another disk): resolved once, here, so that what is recorded is
     // the place itself. The last component may not be one: what it points to could be swapped later.
-    let trimmed = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
+    // A slash at the end would follow a link.
+    var trimmed = path
+    while trimmed.count > 1, trimmed.hasSuffix("/") { trimmed.removeLast() }
     var status = stat()
     guard lstat(trimmed, &status) == 0 else { throw .source(errno, path) }
     if status.isLink { throw .source(ELOOP, path) }

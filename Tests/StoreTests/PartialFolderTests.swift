@@ -212,6 +212,32 @@ struct Pull {
     #expect(try temporary.names("out") == ["lora"])
   }
 
+  @Test func whatAnotherPlanLeftBehindDoesNotComeAlong() throws {
+    let temporary = try TemporaryFolder()
+    let first = try PartialFolder.create(try Pull(temporary, Self.files).plan)
+    try pattern(10).withUnsafeBytes { try first.write($0, file: 2, at: 0) }
+    let pull = try Pull(temporary, [("a.bin", [1]), ("sub/x", [2])])
+    let partial = try PartialFolder.create(pull.plan)
+    try pull.writeAll(partial)
+    _ = try partial.place()
+    #expect(try temporary.names("out/lora") == ["a.bin", "sub"])
+    #expect(try temporary.names("out/lora/sub") == ["x"])
+  }
+
+  @Test func placingGoesOnAfterWhatStoppedItIsMended() throws {
+    let temporary = try TemporaryFolder()
+    let pull = try Pull(temporary, [("a", [1]), ("sub/b", [2])])
+    let partial = try PartialFolder.create(pull.plan)
+    try pull.writeAll(partial)
+    try temporary.file("out/lora/sub", [9])
+    #expect(code { _ = try partial.place() } == .notAFolder)
+    #expect(try temporary.bytes("out/lora/sub") == [9])
+    unlink(temporary("out/lora/sub"))
+    #expect(try partial.place().map(\.outcome) == [.placed, .placed])
+    #expect(try temporary.bytes("out/lora/sub/b") == [2])
+    #expect(try temporary.names("out") == ["lora"])
+  }
+
   @Test func aPartialFileThatIsGoneOrCutIsFetchedAgain() throws {
     let temporary = try TemporaryFolder()
     let pull = try Pull(temporary, Self.files)

@@ -56,6 +56,7 @@ import Testing
     try temporary.file("real/lora/a")
     try temporary.link("lora", to: temporary("real/lora"))
     #expect(code { _ = try SourceScanner.scan(temporary("lora")) } == .symlinkInSource)
+    #expect(code { _ = try SourceScanner.scan(temporary("lora//")) } == .symlinkInSource)
     try temporary.link("models", to: temporary("real"))
     #expect(try SourceScanner.scan(temporary("models/lora")).root == temporary("real/lora"))
   }
