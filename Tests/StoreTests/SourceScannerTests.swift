@@ -106,6 +106,7 @@ import Testing
     try #require(made >= 0)
     close(made)
     #expect(code { _ = try SourceScanner.scan(temporary("raw")) } == .badName)
+    unlinkat(folder.raw, raw, 0)
   }
 
   @Test func aDecomposedNameTravelsComposedAndIsStillFound() throws {
