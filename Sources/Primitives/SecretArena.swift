@@ -20,7 +20,7 @@ final class SecretArena: Sendable {
   // Addresses, not pointers: the free list says which slots are unused, and is no secret.
   private let free = Locked<[UInt]>([])
 
-  private init(slotBytes: Int) {
+  init(slotBytes: Int) {
     Sodium.start()
     self.slotBytes = slotBytes
   }
