@@ -17,8 +17,8 @@ public enum Normalisation {
   public static func foldKey(_ text: String) -> String {
     if text.utf8.allSatisfy({ $0 < 0x80 }) { return text.lowercased() }
     var folded = String.UnicodeScalarView()
-    for scalar in nfc(text).unicodeScalars where !scalar.properties.isDefaultIgnorableCodePoint {
-      if scalar == "\u{131}" {
+    for scalar in nfc(text).unicodeScalars where scalar.isASCII || !scalar.properties.isDefaultIgnorableCodePoint {
+      if scalar == "\u{131}" || !(scalar.properties.changesWhenCaseMapped || scalar.properties.changesWhenCaseFolded) {
         folded.append(scalar)
       } else {
         folded.append(contentsOf: scalar.properties.lowercaseMapping.uppercased().lowercased().unicodeScalars)
