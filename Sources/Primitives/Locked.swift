@@ -7,10 +7,10 @@ internal import Synchronization
 #endif
 
 /// A value behind a mutex, visible as such to ThreadSanitizer (build with `-DTSAN`).
-struct Locked<Value: ~Copyable>: ~Copyable {
+@safe struct Locked<Value: ~Copyable>: ~Copyable {
   private let mutex: Mutex<Value>
   #if TSAN
-    private let token = unsafe UnsafeMutableRawPointer.allocate(byteCount: 8, alignment: 8)
+    private let token = UnsafeMutableRawPointer.allocate(byteCount: 8, alignment: 8)
     deinit { unsafe token.deallocate() }
   #endif
 
