@@ -30,16 +30,6 @@ public struct NoiseTransport: ~Copyable, Sendable {
     }
   }
 
-  init(
-    sending: consuming CipherState, receiving: consuming CipherState, remoteStatic: X25519.PublicKey,
-    handshakeHash: Digest
-  ) {
-    self.sending = sending
-    self.receiving = receiving
-    self.remoteStatic = remoteStatic
-    self.handshakeHash = handshakeHash
-  }
-
   /// The next message out: ciphertext ‖ tag.
   ///
   /// Throws `tooLong` and stays as it was, or `exhausted` (a new handshake is needed), or `outOfTurn` where it is dead.
