@@ -48,11 +48,13 @@ let rooms: [Target] = [
       .product(name: "Configuration", package: "swift-configuration"),
       .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+      .product(name: "SystemPackage", package: "swift-system"),
     ], swiftSettings: strict),
   .executableTarget(
     name: "pawl",
     dependencies: ["API", "Control", .product(name: "ArgumentParser", package: "swift-argument-parser")],
     swiftSettings: strict),
+  .executableTarget(name: "pawl-makelora", dependencies: ["Primitives"], path: "Sources/makelora", swiftSettings: strict),
 ]
 
 let subprocess: Target.Dependency = .product(name: "Subprocess", package: "swift-subprocess")
@@ -105,6 +107,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["YAML", "Reloading"]),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
     .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
   ],
   targets: (rooms + tests).filter(isChosen),

@@ -18,7 +18,7 @@ import Testing
     "API": ["Wire"],
     "Control": [
       "Node", "API", "Store", "EventLoop", "Artifact", "Session", "Primitives", "Wire", "Logging", "Configuration",
-      "ServiceLifecycle", "UnixSignals",
+      "ServiceLifecycle", "UnixSignals", "SystemPackage",
     ],
     "pawl": ["API", "Control", "ArgumentParser"],
     "makelora": ["Primitives"],

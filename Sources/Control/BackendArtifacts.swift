@@ -1,0 +1,156 @@
+internal import API
+internal import Artifact
+internal import Node
+internal import Session
+
+extension NodeAdapter {
+  func share(_ request: API.ShareRequest, replies: Replies) async throws -> ShareResult {
+    try await translating {
+      let asked = Node.ShareRequest(
+        path: request.path, name: request.name, to: request.to.filter { $0 != API.ShareRequest.everyone },
+        toAll: request.to.contains(API.ShareRequest.everyone), note: request.note ?? "")
+      let shared = try await node.share(asked) { hashed, total in
+        replies.progress(Progress(phase: .hashing, bytes: UInt64(hashed), bytesTotal: total))
+      }
+      return ShareResult(
+        artifact: shared.name, version: UInt32(clamping: shared.version), digest: shared.digest,
+        files: shared.files.map(FileEntry.init), bytes: shared.files.reduce(0) { $0 + $1.sizeBytes },
+        unchanged: !shared.isNew, audience: shared.isForAll ? [API.ShareRequest.everyone] : shared.audience,
+        warnings: shared.warnings)
+    }
+  }
+
+  func unshare(_ request: UnshareRequest) async throws -> UnshareResult {
+    try await translating {
+      let (name, versions) = try await node.unshare(request.artifact)
+      return UnshareResult(artifact: name, versions: versions.map { UInt32(clamping: $0) })
+    }
+  }
+
+  func list(_ request: ListRequest) async throws -> ListResult {
+    try await translating {
+      let entries = try await node.list(peer: request.peer)
+      return ListResult(
+        peer: request.peer,
+        artifacts: entries.map { entry in
+          ArtifactSummary(
+            artifact: entry.name, version: UInt32(clamping: entry.version), digest: entry.digest, files: entry.files,
+            bytes: entry.bytes, created: entry.created, note: entry.note, audience: entry.audience)
+        })
+    }
+  }
+
+  func show(_ request: ShowRequest) async throws -> ShowResult {
+    try await translating {
+      let report = try await node.show(request.artifact)
+      let manifest = report.manifest
+      return ShowResult(
+        artifact: manifest.name.text, version: UInt32(manifest.version), digest: report.digest.hex,
+        previous: manifest.previous?.hex,
+        publisher: .init(node: manifest.publisher.hex, alias: report.publisherAlias, isSelf: report.isOwn),
+        created: manifest.created, note: manifest.note, bytes: manifest.totalBytes, chunk: UInt64(manifest.chunkBytes),
+        files: manifest.files.map(ShowResult.File.init), environment: manifest.environment.map(\.path.text),
+        audience: report.audience)
+    }
+  }
+
+  func pull(_ request: API.PullRequest, replies: Replies) async throws -> PullResult {
+    try await translating {
+      guard request.from.isEmpty else {
+        throw Failure(.usage, "pulling from several peers at once is not possible yet", hint: "leave out --from")
+      }
+      let asked = Node.PullRequest(
+        reference: request.artifact, directory: request.directory, only: request.only, conflict: request.conflict.rawValue,
+        waitsForReadBack: request.verify)
+      let summary = try await node.pull(asked) { replies.progress(Progress($0)) }
+      let result = PullResult(summary)
+      guard result.skipped.isEmpty else {
+        let count = result.skipped.count
+        throw Failure(
+          .conflict,
+          "\(count == 1 ? "a different file is" : "\(count) different files are") there already: \(result.skipped.prefix(3).joined(separator: ", "))",
+          hint: "pull with --conflict overwrite or --conflict rename", placed: result)
+      }
+      return result
+    }
+  }
+
+  func check(_ request: CheckRequest, replies: Replies) async throws -> CheckResult {
+    try await translating {
+      let entries = try await node.check(request.artifact, readData: request.readData) { done, total in
+        replies.progress(Progress(phase: .reading, bytes: done, bytesTotal: total))
+      }
+      let result = CheckResult(files: entries.map(CheckResult.File.init))
+      guard result.wrong == 0 else {
+        throw Failure(
+          .integrity, "\(result.wrong) of \(result.files.count) files are not what they should be",
+          hint: "pull again with --conflict overwrite", checked: result)
+      }
+      return result
+    }
+  }
+}
+
+extension FileEntry {
+  init(_ file: FileSummary) { self.init(path: file.path, size: file.sizeBytes, sha256: file.sha256) }
+}
+
+extension PullResult {
+  init(_ pull: PullSummary) {
+    self.init(
+      artifact: pull.name, version: UInt32(clamping: pull.version), digest: pull.digest, path: pull.path,
+      files: pull.files.map(FileEntry.init), bytes: pull.bytes, bytesTransferred: pull.bytesTransferred,
+      seconds: pull.seconds, sources: pull.sources, readBack: pull.isReadBack ? .verified : .pending, skipped: pull.skipped)
+  }
+}
+
+extension Progress {
+  init(_ progress: PullProgress) {
+    let phase: Phase =
+      switch progress.phase {
+      case .asking: .asking
+      case .examining: .examining
+      case .fetching: .fetching
+      case .placing: .placing
+      case .reading: .reading
+      }
+    self.init(
+      phase: phase, file: progress.file, filesDone: progress.filesDone, filesTotal: progress.filesTotal,
+      bytes: progress.bytes, bytesTotal: progress.bytesTotal, bytesResumed: progress.bytesResumed,
+      bytesPerSecond: progress.bytesPerSecond, source: progress.source, route: progress.source == nil ? nil : "direct")
+  }
+}
+
+extension ShowResult.File {
+  init(_ file: ManifestFile) {
+    self.init(
+      path: file.path.text, size: file.sizeBytes, kind: file.kind.rawValue, sha256: file.sha256.hex,
+      executable: file.mode == .executable, tensors: file.format.map(ShowResult.Tensors.init))
+  }
+}
+
+extension ShowResult.Tensors {
+  init(_ facts: FormatFacts) {
+    self.init(
+      dtypes: Dictionary(facts.dtypes.map { ($0.name, $0.tensors) }, uniquingKeysWith: +), tensors: facts.tensors,
+      parameters: facts.parameters, trainingMetadata: facts.hasKohyaMetadata, malformed: facts.isMalformed)
+  }
+}
+
+extension CheckResult.File {
+  init(_ entry: CheckEntry) {
+    let state: CheckResult.State =
+      switch entry.state {
+      case .verified: .verified
+      case .unread: .unread
+      case .pending: .pending
+      case .changed: .changed
+      case .missing: .missing
+      case .mismatch: .mismatch
+      case .unreadable: .unreadable
+      }
+    self.init(
+      artifact: entry.name, version: UInt32(clamping: entry.version), publisher: entry.publisher, path: entry.path,
+      size: entry.sizeBytes, sha256: entry.sha256, state: state)
+  }
+}

@@ -1,0 +1,67 @@
+internal import EventLoop
+internal import Logging
+internal import Primitives
+internal import Session
+internal import Transfer
+
+/// Who waits for a data connection that the other side dials.
+enum DataOwner: Sendable {
+  case puller(TransferID)
+  case server(NodeID)
+}
+
+/// Where data connections that will be dialled to us are announced.
+protocol AttachmentDesk: Sendable {
+  /// From now on, and for 30 s, whoever proves the key may attach as this connection, once.
+  func expect(_ connection: ConnectionID, key: SecretBox, owner: DataOwner) async
+}
+
+extension Node: AttachmentDesk {
+  func expect(_ connection: ConnectionID, key: SecretBox, owner: DataOwner) {
+    if !desk.expect(connection, key: key, owner: owner, at: MonotonicClock.now) {
+      context.logger.warning("too many data connections are announced")
+    }
+  }
+
+  /// Somebody dialled with the first byte of a data connection. Throwing closes the stream silently.
+  func welcomeData(_ stream: TCPStream, by deadline: Deadline) async throws {
+    guard let message = try await stream.read(exactly: Attach.bytes, deadline: deadline),
+      let (connection, owner) = desk.admit(message, at: MonotonicClock.now)
+    else { throw LinkEnded() }
+    switch owner {
+    case .puller(let transfer):
+      guard let puller = pulls[transfer] else { throw LinkEnded() }
+      await puller.adopt(stream, as: connection)
+    case .server(let id):
+      guard let server = servers[id] else { throw LinkEnded() }
+      await server.adopt(stream, as: connection)
+    }
+  }
+
+  func expireAnnounced() { desk.expire(at: MonotonicClock.now) }
+}
+
+/// Opens a data connection to a node that we reach.
+enum DataDialler {
+  /// For the connection and its one message.
+  static let time = Duration.seconds(10)
+
+  static func dial(
+    _ address: PeerAddress, connection: ConnectionID, key: SecretBox, on loop: EventLoop
+  ) async throws -> TCPStream {
+    let deadline = Deadline.after(time)
+    let stream = try await TCPStream.connect(host: address.host, port: address.port, on: loop, deadline: deadline)
+    try await stream.write([Preamble.data.rawValue] + Attach.message(connection: connection, key: key), deadline: deadline)
+    return stream
+  }
+}
+
+extension Peer {
+  /// Where the puller of a transfer dials its data connections to: the address of a link that this side dialled. nil: the
+  /// other side dials.
+  var pullerDials: PeerAddress? { links.last { $0.dialled != nil }?.dialled }
+
+  /// The same for the server of a transfer, which dials only if it dialled every link that is up: one that the puller dialled
+  /// means that the puller dials.
+  var serverDials: PeerAddress? { links.allSatisfy { $0.dialled != nil } ? links.last?.dialled : nil }
+}

@@ -1,0 +1,94 @@
+internal import EventLoop
+internal import Noise
+internal import Primitives
+internal import Session
+
+/// Reaches a node that may live at several addresses: all are tried side by side, the first that proves its key wins.
+struct Dialler {
+  /// Between the starts of two attempts, as in RFC 8305: most of the time the first answers within it.
+  static let stagger = Duration.milliseconds(250)
+  /// For one address, name resolution and handshake included.
+  static let attemptTime = Duration.seconds(5)
+
+  /// A node that answered, before the last handshake message.
+  struct Answer: Sendable {
+    let address: PeerAddress
+    let driver: HandshakeDriver
+  }
+
+  /// What became of the addresses that did not win.
+  struct Failure: Error {
+    /// Someone accepted the connection there but did not prove to be the node we wanted.
+    var answered: [PeerAddress] = []
+    /// Nobody there.
+    var silent: [PeerAddress] = []
+  }
+
+  let context: NodeContext
+  let preamble: Preamble
+  let remoteKey: X25519.PublicKey
+  let psk: SecretBox?
+  let firstPayload: [UInt8]
+
+  private enum Outcome: Sendable {
+    case won(Answer)
+    case answered(PeerAddress)
+    case silent(PeerAddress)
+  }
+
+  /// The first address whose node proves that it holds the expected link key. Throws ``Failure`` if none does.
+  func dial(_ addresses: [PeerAddress]) async throws -> Answer {
+    var failure = Failure()
+    let winner = await withTaskGroup(of: Outcome.self) { group -> Answer? in
+      for (index, address) in addresses.enumerated() {
+        group.addTask { await self.attempt(address, delay: Self.stagger * index) }
+      }
+      var winner: Answer?
+      for await outcome in group {
+        switch outcome {
+        case .won(let answer) where winner == nil:
+          winner = answer
+          group.cancelAll()
+        case .won(let late): await late.driver.abandon()
+        case .answered(let address): failure.answered.append(address)
+        case .silent(let address): failure.silent.append(address)
+        }
+      }
+      return winner
+    }
+    guard let winner else { throw failure }
+    return winner
+  }
+
+  private func attempt(_ address: PeerAddress, delay: Duration) async -> Outcome {
+    let deadline = Deadline.after(Self.attemptTime + delay)
+    let stream: TCPStream
+    do {
+      if delay > .zero { try await context.loop.sleep(for: delay) }
+      stream = try await TCPStream.connect(host: address.host, port: address.port, on: context.loop, deadline: deadline)
+    } catch { return .silent(address) }
+    do {
+      let handshake = NoiseHandshake(
+        preamble == .pair ? .xkpsk3 : .xk, role: .initiator(remoteStatic: remoteKey), prologue: Array(preamble.prologue.utf8),
+        staticKey: context.identity.linkKey(), psk: psk, randomness: context.crypto.randomness)
+      let driver = HandshakeDriver(
+        stream: stream, remoteName: address.description, handshake: handshake, deadline: deadline, loop: context.loop)
+      try await driver.open(preamble, payload: firstPayload)
+      return .won(Answer(address: address, driver: driver))
+    } catch {
+      await stream.close()
+      return .answered(address)
+    }
+  }
+}
+
+extension Preamble {
+  /// The Noise prologue of a connection of this purpose.
+  var prologue: String {
+    switch self {
+    case .link: "pawl/1 link"
+    case .pair: "pawl/1 pair"
+    case .data: "pawl/1 data"
+    }
+  }
+}

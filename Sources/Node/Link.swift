@@ -1,0 +1,31 @@
+internal import Session
+
+/// One authenticated connection to a peer. Cheap to lose: what matters lives in the session and in the store.
+struct Link: Sendable {
+  /// Distinguishes links within this process.
+  let number: UInt64
+  let connection: any Connection
+  /// Where we dialled to; nil if the peer dialled us. The side that dialled the link dials its data connections too.
+  let dialled: PeerAddress?
+  /// The link on which this node has just answered a joiner: the joiner starts the session.
+  let peerStarts: Bool
+
+  init(number: UInt64, connection: any Connection, dialled: PeerAddress?, peerStarts: Bool = false) {
+    self.number = number
+    self.connection = connection
+    self.dialled = dialled
+    self.peerStarts = peerStarts
+  }
+}
+
+/// Limits and times of links.
+enum LinkPolicy {
+  /// Links one peer may hold: both sides may dial at once, and a cut link is noticed late.
+  static let maximumPerPeer = 16
+  /// An empty COUNTERS frame goes out on a link this often, so that both sides notice a cut.
+  static let heartbeat = Duration.seconds(20)
+  /// A link on which nothing came for this long is dead: three heartbeats.
+  static let silence = Duration.seconds(60)
+  /// Between two looks at what time alone makes due.
+  static let tick = Duration.seconds(10)
+}

@@ -1,0 +1,169 @@
+public import EventLoop
+internal import Foundation
+public import Logging
+public import Session
+public import Store
+internal import Transfer
+
+/// One running Pawl: one identity, one state folder, one loop, and the peers it is paired with.
+///
+/// It executes what the pure rooms decide: sessions in ``Session``, transfers in ``Transfer``, documents in ``Artifact``.
+public actor Node {
+  public nonisolated var unownedExecutor: UnownedSerialExecutor { context.loop.asUnownedSerialExecutor() }
+
+  nonisolated let context: NodeContext
+  nonisolated let configuration: NodeConfiguration
+  /// This node's id: the hash of its identity.
+  public nonisolated let id: NodeID
+  /// Where it listens: `127.0.0.1:7411`.
+  public nonisolated let listening: SocketAddress
+  let started: UInt64
+
+  let listener: TCPListener
+  var prekeys: PrekeyRing
+  var peers: [NodeID: Peer] = [:]
+  var door = DoorKeeper()
+  /// Closes what stands in the doorway, by its number.
+  var doorway: [UInt64: TCPStream] = [:]
+  /// Waiting for a ticket to be used, by ticket id.
+  var ticketWaiters: [[UInt8]: [TicketWaiter]] = [:]
+  /// Data connections that were announced and have not come yet.
+  var desk = AttachDesk<DataOwner>()
+  var servers: [NodeID: PeerServer] = [:]
+  var pulls: [TransferID: Puller] = [:]
+  let readBacks: ReadBackQueue
+  private(set) var isStopping = false
+  private var housekeeping: Task<Void, Never>?
+  private var accepting: Task<Void, Never>?
+
+  /// Opens the state, creates the identity on the first run, listens, and begins to link up with its peers.
+  ///
+  /// Throws ``NodeError`` or ``StoreError`` where the state cannot be used or the address is taken.
+  public static func start(
+    _ configuration: NodeConfiguration, folder: StateFolder, loop: EventLoop, logger: Logger,
+    crypto: SessionCrypto = .system, clock: @escaping @Sendable () -> UInt64 = Node.wallClock
+  ) async throws -> Node {
+    let database = try Database(folder: folder)
+    do {
+      let identity = try Self.identity(in: folder, crypto: crypto, logger: logger)
+      let context = NodeContext(
+        loop: loop, identity: identity, database: database, crypto: crypto, clock: clock, threads: NodeThreads(),
+        logger: logger)
+      var prekeys = try PrekeyRing(snapshot: try await database.loadPrekeys())
+      let rotation = try prekeys.refresh(at: context.now, crypto: crypto)
+      if !rotation.isEmpty { try await database.apply([], prekeys: rotation) }
+      let listener = try await Self.listen(configuration, context: context)
+      let node = Node(configuration: configuration, context: context, prekeys: prekeys, listener: listener)
+      try await node.begin()
+      return node
+    } catch {
+      await database.close()
+      throw error
+    }
+  }
+
+  /// Unix seconds of the system's clock.
+  @Sendable public static func wallClock() -> UInt64 {
+    UInt64(max(0, Date().timeIntervalSince1970))
+  }
+
+  private init(configuration: NodeConfiguration, context: NodeContext, prekeys: PrekeyRing, listener: TCPListener) {
+    self.configuration = configuration
+    self.context = context
+    self.prekeys = prekeys
+    self.listener = listener
+    id = context.identity.id
+    listening = listener.localAddress
+    started = context.now
+    readBacks = ReadBackQueue(context: context)
+  }
+
+  private static func identity(in folder: StateFolder, crypto: SessionCrypto, logger: Logger) throws -> Identity {
+    if let stored = try folder.readIdentity() {
+      do { return try Identity(parsing: stored) } catch {
+        throw StoreError(.corruptIdentity, folder.locations.identityFile, detail: "The identity file is damaged.")
+      }
+    }
+    let identity = try Identity.generate(crypto)
+    try folder.writeIdentity(identity.serialized())
+    logger.info("a new identity", metadata: ["id": "\(identity.id.hex)"])
+    return identity
+  }
+
+  private func begin() async throws {
+    for row in try await context.database.peers() {
+      guard let snapshot = try await context.database.loadPeer(row.id) else { continue }
+      do {
+        let record = try IdentityRecord(stored: row.record.span)
+        let machine = try PeerMachine(
+          identity: context.identity, snapshot: snapshot, prekeys: prekeys, hello: hello(), crypto: context.crypto)
+        add(row: row, record: record, machine: machine)
+      } catch {
+        context.logger.error("a peer's state is damaged", metadata: ["peer": "\(row.alias)", "error": "\(error)"])
+      }
+    }
+    accepting = Task { await self.acceptConnections() }
+    housekeeping = Task { await self.keepHouse() }
+    for peer in peers.values { await peer.run() }
+    await readBacks.resume()
+  }
+
+  /// Makes a peer live; the caller runs it.
+  @discardableResult
+  func add(row: PeerRow, record: IdentityRecord, machine: PeerMachine) -> Peer {
+    let peer = Peer(context: context, row: row, record: record, machine: machine, inbox: self)
+    peers[row.id] = peer
+    return peer
+  }
+
+  // MARK: Time
+
+  private func keepHouse() async {
+    var lastRotation = context.now
+    while !isStopping {
+      guard (try? await context.loop.sleep(for: LinkPolicy.tick)) != nil else { return }
+      for peer in peers.values { await peer.tick() }
+      expireTickets()
+      expireAnnounced()
+      for server in servers.values { await server.tick() }
+      // A day between looks at what lives for a week.
+      if context.now >= lastRotation + 86_400 {
+        lastRotation = context.now
+        await rotatePrekeys()
+      }
+    }
+  }
+
+  private func rotatePrekeys() async {
+    do {
+      var next = prekeys
+      let rotation = try next.refresh(at: context.now, crypto: context.crypto)
+      guard !rotation.isEmpty else { return }
+      try await context.database.apply([], prekeys: rotation)
+      prekeys = next
+      for peer in peers.values { await peer.adopt(next) }
+    } catch {
+      context.logger.error("prekeys were not rotated", metadata: ["error": "\(error)"])
+    }
+  }
+
+  // MARK: End
+
+  /// Stops accepting, ends transfers where they can be resumed, closes links, and closes the state.
+  public func stop() async {
+    guard !isStopping else { return }
+    isStopping = true
+    housekeeping?.cancel()
+    accepting?.cancel()
+    await listener.close()
+    for stream in doorway.values { await stream.close() }
+    for puller in pulls.values { await puller.cancel() }
+    for server in servers.values { await server.stop() }
+    for waiters in ticketWaiters.values { for waiter in waiters { waiter.fail(NodeError(.interrupted, "the node is shutting down")) } }
+    ticketWaiters = [:]
+    for peer in peers.values { await peer.stop() }
+    await readBacks.stop()
+    await context.threads.stop()
+    await context.database.close()
+  }
+}

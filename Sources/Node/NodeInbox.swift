@@ -1,0 +1,92 @@
+internal import Artifact
+internal import Logging
+internal import Primitives
+internal import Session
+internal import Store
+internal import Transfer
+
+/// What peers say, once their session has committed it.
+extension Node: PeerInbox {
+  func deliver(_ payload: Delivered, from peer: Peer) async {
+    let message: ControlMessage
+    do {
+      guard let known = try ControlMessage.parse(payload.payload) else {
+        context.logger.debug("a message of an unknown type", metadata: ["peer": "\(peer.id.hex)"])
+        return
+      }
+      message = known
+    } catch {
+      context.logger.warning("a malformed message", metadata: ["peer": "\(peer.id.hex)", "error": "\(error.code)"])
+      return
+    }
+    switch message {
+    case .hello(let hello): await greeted(hello, by: peer)
+    case .catalogRequest(let request): await answer(request, to: peer)
+    case .resolve(let request): await answer(request, to: peer)
+    case .catalog(let catalog): await peer.answer(catalog.request, with: .success(message))
+    case .resolved(let resolved): await peer.answer(resolved.request, with: .success(message))
+    case .want(let want): await server(for: peer).receive(want, session: payload.session)
+    case .grant(let grant):
+      await puller(grant.transfer, of: peer)?.post(.granted(grant, SegmentSession(payload.session.bytes)))
+    case .deny(let deny): await puller(deny.transfer, of: peer)?.post(.denied(deny))
+    }
+  }
+
+  private func puller(_ transfer: TransferID, of peer: Peer) -> Puller? {
+    guard let puller = pulls[transfer], puller.peer.id == peer.id else { return nil }
+    return puller
+  }
+
+  private func greeted(_ hello: Hello, by peer: Peer) async {
+    guard let card = try? Card(name: hello.name, addresses: hello.addresses.compactMap { try? PeerAddress($0) }) else { return }
+    await peer.adopt(card)
+    try? await context.database.setCard(peer.id, name: card.name, addresses: await peer.addresses.map(\.description))
+    if let row = try? await context.database.peer(peer.id) { await peer.adopt(row: row) }
+  }
+
+  // MARK: Catalog
+
+  private func answer(_ request: CatalogRequest, to peer: Peer) async {
+    let visible = (try? await context.database.visible(to: peer.id)) ?? []
+    let entries = visible.compactMap { try? entry(of: $0) }
+    await peer.send(ControlMessage.catalog(Catalog.page(entries, request: request.request, after: request.after)).payload)
+  }
+
+  private func answer(_ request: Resolve, to peer: Peer) async {
+    let artifact = try? await context.database.visible(name: request.name.text, version: request.version, to: peer.id)
+    let entry = artifact.flatMap { try? self.entry(of: $0) }
+    await peer.send(ControlMessage.resolved(Resolved(request: request.request, entry: entry)).payload)
+  }
+
+  /// What a listing says of a published artifact.
+  func entry(of artifact: PublishedArtifact) throws -> CatalogEntry {
+    let manifest = try Manifest(decoding: artifact.manifest.span)
+    return CatalogEntry(
+      name: manifest.name, version: manifest.version, digest: artifact.digest, sizeBytes: manifest.totalBytes,
+      files: manifest.files.count, note: manifest.note, created: manifest.created, publisher: manifest.publisher)
+  }
+
+  /// What this node says of itself in the first envelope of a session.
+  func hello() -> [UInt8] {
+    ControlMessage.hello(Hello(name: configuration.name, addresses: advertisedAddresses().map(\.description))).payload
+  }
+
+  /// The serving half of a peer.
+  func server(for peer: Peer) -> PeerServer {
+    if let server = servers[peer.id] { return server }
+    let server = PeerServer(context: context, peer: peer, desk: self)
+    servers[peer.id] = server
+    return server
+  }
+}
+
+extension Peer {
+  /// What the peer says of itself now. The alias stays what the user chose.
+  func adopt(_ card: Card) {
+    // Addresses at which we reached it come first, then what it says of itself now.
+    let reached = links.compactMap(\.dialled)
+    var merged = reached
+    for address in card.addresses + addresses where !merged.contains(address) { merged.append(address) }
+    addresses = Array(merged.prefix(PeerAddress.maximumCount))
+  }
+}

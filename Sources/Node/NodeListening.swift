@@ -1,0 +1,111 @@
+internal import EventLoop
+internal import Logging
+internal import Noise
+internal import Primitives
+internal import Session
+internal import Store
+
+extension Node {
+  /// The setting under which a port that was picked is remembered.
+  private static let portSetting = "listen.port"
+
+  /// Binds what was asked for, or the default port on all addresses, or the port of last time, or a free one.
+  static func listen(_ configuration: NodeConfiguration, context: NodeContext) async throws -> TCPListener {
+    if let asked = configuration.listen {
+      do { return try await TCPListener.bind(host: asked.host, port: asked.port, on: context.loop) } catch let error as LoopError {
+        let place = "\(asked.host):\(asked.port)"
+        switch error.code {
+        case .addressInUse: throw NodeError(.failed, "\(place) is taken by another program", hint: "choose another --listen, or port 0")
+        case .addressNotAvailable: throw NodeError(.failed, "\(asked.host) is no address of this machine", hint: "choose another --listen")
+        case .permissionDenied: throw NodeError(.failed, "not allowed to listen on \(place)", hint: "ports below 1024 need privileges")
+        default: throw NodeError(.failed, "cannot listen on \(place): \(error)")
+        }
+      }
+    }
+    let remembered = try await context.database.setting(portSetting).flatMap { UInt16($0) }
+    for port in [remembered, NodeConfiguration.defaultPort, 0].compactMap({ $0 }) {
+      for host in ["::", "0.0.0.0"] {
+        guard let listener = try? await TCPListener.bind(host: host, port: port, on: context.loop) else { continue }
+        if port != NodeConfiguration.defaultPort {
+          try await context.database.set(portSetting, String(listener.localAddress.port))
+        }
+        return listener
+      }
+    }
+    throw NodeError(.failed, "cannot listen on any port", hint: "choose an address with --listen")
+  }
+
+  func acceptConnections() async {
+    var number: UInt64 = 0
+    while !isStopping {
+      let stream: TCPStream
+      do { stream = try await listener.accept() } catch {
+        if !isStopping { context.logger.error("no longer accepting connections", metadata: ["error": "\(error)"]) }
+        return
+      }
+      number += 1
+      await admit(stream, number: number)
+    }
+  }
+
+  private func admit(_ stream: TCPStream, number: UInt64) async {
+    let host = stream.remoteAddress.host
+    var isKnown = false
+    for peer in peers.values where await peer.addresses.contains(where: { $0.host == host }) { isKnown = true }
+    switch door.arrive(number, address: host, isKnown: isKnown) {
+    case .refuse:
+      await stream.close()
+      return
+    case .admitDropping(let oldest):
+      if let dropped = doorway.removeValue(forKey: oldest) { Task { await dropped.close() } }
+    case .admit: break
+    }
+    doorway[number] = stream
+    Task {
+      let deadline = Deadline.after(HandshakeDriver.totalTime)
+      do { try await self.welcome(stream, by: deadline) } catch {
+        // Nothing is said to whoever fails here: not even that somebody is listening for something.
+        self.context.logger.debug("turned away", metadata: ["from": "\(stream.remoteAddress)", "error": "\(error)"])
+        await stream.close()
+      }
+      self.leftDoorway(number)
+    }
+  }
+
+  private func leftDoorway(_ number: UInt64) {
+    doorway[number] = nil
+    door.leave(number)
+  }
+
+  /// Reads the first byte and lets whoever can authenticate in. Throwing closes the stream silently.
+  private func welcome(_ stream: TCPStream, by deadline: Deadline) async throws {
+    let first = Deadline.after(HandshakeDriver.firstMessageTime)
+    guard let byte = try await stream.read(exactly: 1, deadline: first)?.first, let preamble = Preamble(rawValue: byte) else {
+      throw LinkEnded()
+    }
+    switch preamble {
+    case .link: try await welcomeLink(stream, by: deadline)
+    case .pair: try await welcomeJoiner(stream, by: deadline)
+    case .data: try await welcomeData(stream, by: first)
+    }
+  }
+
+  /// The responder's end of a handshake.
+  func responder(_ preamble: Preamble, _ stream: TCPStream, by deadline: Deadline) -> HandshakeDriver {
+    let handshake = NoiseHandshake(
+      preamble == .pair ? .xkpsk3 : .xk, role: .responder, prologue: Array(preamble.prologue.utf8),
+      staticKey: context.identity.linkKey(), randomness: context.crypto.randomness)
+    return HandshakeDriver(
+      stream: stream, remoteName: stream.remoteAddress.description, handshake: handshake, deadline: deadline,
+      loop: context.loop)
+  }
+
+  private func welcomeLink(_ stream: TCPStream, by deadline: Deadline) async throws {
+    let driver = responder(.link, stream, by: deadline)
+    guard try await driver.greet().isEmpty else { throw LinkEnded() }
+    let (payload, remote) = try await driver.answer()
+    guard payload.isEmpty, let peer = peers.values.first(where: { $0.record.linkKey == remote }) else { throw LinkEnded() }
+    guard await !peer.row.blocked else { throw LinkEnded() }
+    await peer.attach(Link(number: LinkNumber.next(), connection: try await driver.secured(), dialled: nil))
+  }
+}

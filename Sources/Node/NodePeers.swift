@@ -1,0 +1,137 @@
+internal import Artifact
+internal import EventLoop
+internal import Session
+internal import Store
+
+/// What is known of a peer, for people and scripts.
+public struct PeerSummary: Sendable {
+  /// The name that this node's user gave it.
+  public let alias: String
+  /// Node id, 64 hex digits.
+  public let id: String
+  /// The name it gives itself. Unescaped.
+  public let name: String
+  /// Where it may be reached, `HOST:PORT`, best first.
+  public let addresses: [String]
+  /// Whether the user compared safety numbers.
+  public let isVerified: Bool
+  /// Whether it is kept out until the user decides.
+  public let isBlocked: Bool
+  /// Whether a link is up.
+  public let isOnline: Bool
+  /// Unix seconds of the pairing.
+  public let added: UInt64
+  /// Unix seconds of the last sign of life; nil: none yet.
+  public let lastSeen: UInt64?
+  /// State of the session: none, starting, unconfirmed, healthy, quarantined.
+  public let health: String
+  /// 60 decimal digits that both sides see alike.
+  public let safetyNumber: String
+}
+
+extension Peer {
+  /// What to tell people about this peer.
+  func summary() -> PeerSummary {
+    PeerSummary(
+      alias: row.alias, id: id.hex, name: row.name, addresses: addresses.map(\.description), isVerified: row.verified,
+      isBlocked: row.blocked, isOnline: link != nil, added: row.added,
+      lastSeen: link == nil ? row.lastSeen : context.now, health: machine.health.rawValue, safetyNumber: safetyNumber.digits)
+  }
+
+  /// The row was changed in the store.
+  func adopt(row: PeerRow) { self.row = row }
+}
+
+extension Node {
+  /// The peers, by alias.
+  public func peerSummaries() async -> [PeerSummary] {
+    var summaries: [PeerSummary] = []
+    for peer in peers.values { summaries.append(await peer.summary()) }
+    return summaries.sorted { $0.alias < $1.alias }
+  }
+
+  /// The peer of an alias, or ``NodeError/Code/notFound``.
+  func peer(alias: String) async throws -> Peer {
+    for peer in peers.values where await peer.row.alias == alias { return peer }
+    throw NodeError(.notFound, "no peer is called “\(alias)”", hint: "`pawl peers` lists them")
+  }
+
+  /// The alias of a node, or the first digits of its id.
+  func alias(of id: NodeID) async -> String {
+    if let peer = peers[id] { return await peer.row.alias }
+    return String(id.hex.prefix(16))
+  }
+
+  /// What is known of one peer.
+  public func summary(of alias: String) async throws -> PeerSummary { try await peer(alias: alias).summary() }
+
+  /// Gives a peer another alias.
+  public func rename(_ old: String, to new: String) async throws -> PeerSummary {
+    let peer = try await peer(alias: old)
+    try await checkFree(alias: new, unless: peer.id)
+    await peer.adopt(row: try await context.database.rename(old, to: new))
+    return await peer.summary()
+  }
+
+  /// Marks a peer verified: the user has compared safety numbers.
+  public func confirm(_ alias: String) async throws -> PeerSummary {
+    let peer = try await peer(alias: alias)
+    try await context.database.setVerified(peer.id, true)
+    if let row = try await context.database.peer(peer.id) { await peer.adopt(row: row) }
+    return await peer.summary()
+  }
+
+  /// Forgets a peer: sessions, prekeys, audience and transfers go in one transaction, running transfers end at once.
+  public func revoke(_ alias: String) async throws -> (peer: PeerSummary, transfersEnded: Int) {
+    let peer = try await peer(alias: alias)
+    let summary = await peer.summary()
+    peers[peer.id] = nil
+    await servers.removeValue(forKey: peer.id)?.stop()
+    let ended = pulls.values.filter { $0.peer.id == peer.id }
+    for puller in ended { await puller.cancel(NodeError(.notAllowed, "\(alias) was revoked")) }
+    await peer.stop()
+    let revoked = try await context.database.revoke(peer.id)
+    // What was half fetched from it is of no use any more.
+    for transfer in revoked?.transfers ?? [] where !transfer.plan.isEmpty {
+      guard let plan = try? PlacementPlan(decoding: transfer.plan) else { continue }
+      try? await context.threads.files.run { try PartialFolder.discard(plan) }
+    }
+    context.logger.info("revoked", metadata: ["peer": "\(alias)"])
+    return (summary, revoked?.transfers.count ?? ended.count)
+  }
+
+  /// Throws unless the alias is well-formed and nobody else has it.
+  func checkFree(alias: String, unless owner: NodeID? = nil) async throws {
+    guard Card.isValid(name: alias) else {
+      throw NodeError(
+        .usage, "“\(alias)” cannot be an alias",
+        hint: "letters, digits, dots, hyphens and underscores, at most 64, beginning with a letter or digit")
+    }
+    if let taken = try await context.database.peer(alias: alias), taken.id != owner {
+      throw NodeError(.conflict, "the alias \(alias) is taken", hint: "choose another, or `pawl peer rename \(alias) …` first")
+    }
+  }
+
+  // MARK: Ourselves
+
+  /// Where others may reach this node: never a wildcard, loopback only if there is nothing else.
+  func advertisedAddresses() -> [PeerAddress] {
+    var hosts: [String] = []
+    if listening.isWildcard {
+      let interfaces = NetworkInterfaces.addresses().filter { !$0.isLinkLocal && (listening.isIPv6 || !$0.address.isIPv6) }
+      let outside = interfaces.filter { !$0.isLoopback }
+      hosts = (outside.isEmpty ? interfaces : outside).map(\.address.host)
+    } else {
+      hosts = [listening.host]
+    }
+    return hosts.prefix(PeerAddress.maximumCount).compactMap { try? PeerAddress(host: $0, port: listening.port) }
+  }
+
+  /// What this node says of itself.
+  func card() throws -> Card { try Card(name: configuration.name, addresses: advertisedAddresses()) }
+
+  /// Node id, name and addresses for `pawl id`.
+  public func whoAmI() -> (id: String, fingerprint: String, name: String, addresses: [String]) {
+    (id.hex, id.fingerprint, configuration.name, advertisedAddresses().map(\.description))
+  }
+}

@@ -1,0 +1,59 @@
+internal import Session
+internal import Store
+internal import Transfer
+internal import Wire
+
+extension Node {
+  /// What the node does at this moment.
+  public func report() async throws -> NodeReport {
+    var transfers: [TransferReport] = []
+    for puller in pulls.values where puller.order.destination != nil {
+      let state = await puller.latest
+      transfers.append(
+        TransferReport(
+          id: puller.transfer.hex, peer: puller.order.alias, name: puller.entry.name.text,
+          version: UInt64(puller.entry.version), isPull: true, isRunning: true, bytes: state.bytes,
+          bytesTotal: state.bytesTotal, bytesPerSecond: state.bytesPerSecond))
+    }
+    for server in servers.values {
+      for serving in await server.report() {
+        transfers.append(
+          TransferReport(
+            id: serving.connection, peer: await alias(of: server.peer.id), name: serving.name, version: serving.version,
+            isPull: false, isRunning: true, bytes: serving.bytes, bytesTotal: 0, bytesPerSecond: 0))
+      }
+    }
+    for row in try await context.database.transfers() where !pulls.keys.contains(where: { $0.bytes == row.id }) {
+      let parts = row.reference.split(separator: "@v")
+      transfers.append(
+        TransferReport(
+          id: Hex.encode(row.id), peer: await alias(of: row.peer), name: parts.first.map(String.init) ?? row.reference,
+          version: parts.count > 1 ? UInt64(parts[1]) : nil, isPull: true, isRunning: false, bytes: 0, bytesTotal: 0,
+          bytesPerSecond: 0))
+    }
+    var warnings: [String] = []
+    for peer in peers.values { warnings += await peer.warnings() }
+    return NodeReport(
+      id: id.hex, name: configuration.name, listening: listening.description,
+      addresses: advertisedAddresses().map(\.description), started: started, peers: await peerSummaries(),
+      transfers: transfers, sharedCount: try await context.database.published().count,
+      ticketCount: try await context.database.tickets(now: context.now).filter { $0.state == .open }.count,
+      warnings: warnings)
+  }
+}
+
+extension Peer {
+  /// What a user should know of the session with this peer.
+  func warnings() -> [String] {
+    var texts: [String] = []
+    for event in hadNews {
+      switch event {
+      case .rollback: texts.append("\(row.alias): this node's state is older than what \(row.alias) has seen; a fresh session was started")
+      case .peerRollback: texts.append("\(row.alias): its state is older than what we have seen; a fresh session was started")
+      case .undeliverable(_, let count): texts.append("\(row.alias): \(count) messages could not be delivered")
+      default: break
+      }
+    }
+    return texts
+  }
+}

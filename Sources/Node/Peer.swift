@@ -1,0 +1,319 @@
+internal import EventLoop
+internal import Logging
+internal import Primitives
+internal import Session
+internal import Store
+internal import Transfer
+
+/// One teammate: the links to it, and the session that outlives them.
+///
+/// The rule that everything here keeps: the machine decides on a copy, what it decided is committed, and only then do frames
+/// leave and payloads count. A failed commit leaves the machine as it was.
+actor Peer {
+  /// Items that share one commit when they are ready together.
+  static let batchLimit = 64
+  /// Frames of one peer that may wait for the store; its links are not read meanwhile.
+  static let backlogLimit = 256
+
+  nonisolated let context: NodeContext
+  nonisolated let id: NodeID
+  nonisolated let record: IdentityRecord
+  /// Worked out once: it takes 5,200 rounds a side.
+  nonisolated let safetyNumber: SafetyNumber
+  nonisolated var unownedExecutor: UnownedSerialExecutor { context.loop.asUnownedSerialExecutor() }
+
+  var row: PeerRow
+  var machine: PeerMachine
+  private(set) var links: [Link] = []
+  /// Where the peer may be reached, best first.
+  var addresses: [PeerAddress]
+  private(set) var isStopped = false
+
+  /// Receives what the session delivers, once a payload is committed.
+  private let inbox: any PeerInbox
+  private var work: [Work] = []
+  private var isWorking = false
+  private var backlogWaiters: [CheckedContinuation<Void, Never>] = []
+  private var readinessWaiters: [CheckedContinuation<Void, Never>] = []
+  private var dialling: Task<Void, Never>?
+  let nudge: Nudge
+  var replies = ReplyDesk()
+  var hadNews: [SessionEvent] = []
+
+  private enum Work {
+    case linkUp(Link)
+    case frame(LinkFrame)
+    case payload([UInt8])
+    case start(Bundle)
+    case traffic(Int)
+    case tick
+    case prekeys(PrekeyRing)
+    case hello([UInt8])
+  }
+
+  init(context: NodeContext, row: PeerRow, record: IdentityRecord, machine: PeerMachine, inbox: any PeerInbox) {
+    self.context = context
+    self.row = row
+    self.record = record
+    self.machine = machine
+    self.inbox = inbox
+    id = record.id
+    safetyNumber = SafetyNumber(context.identity.id, record.id)
+    addresses = row.addresses.compactMap { try? PeerAddress($0) }
+    nudge = Nudge(loop: context.loop)
+  }
+
+  // MARK: Links
+
+  /// Takes over a link whose handshake is done, and reads it until it ends.
+  func attach(_ link: Link) {
+    guard !isStopped else {
+      Task { await link.connection.close() }
+      return
+    }
+    links.append(link)
+    if links.count > LinkPolicy.maximumPerPeer {
+      let oldest = links.removeFirst()
+      Task { await oldest.connection.close() }
+    }
+    context.logger.info(
+      "linked", metadata: ["peer": "\(row.alias)", "at": "\(link.connection.remoteName)", "dialled": "\(link.dialled != nil)"])
+    post(.linkUp(link))
+    Task { await self.read(link) }
+    Task { await self.keepAlive(link) }
+  }
+
+  private func read(_ link: Link) async {
+    var reason = "the peer closed it"
+    do {
+      while let bytes = try await link.connection.receive(within: LinkPolicy.silence) {
+        let frame = try LinkFrame(parsing: bytes.span)
+        if case .close = frame { break }
+        while work.count >= Self.backlogLimit { await withCheckedContinuation { backlogWaiters.append($0) } }
+        post(.frame(frame))
+      }
+    } catch { reason = "\(error)" }
+    await detach(link, because: reason)
+  }
+
+  private func keepAlive(_ link: Link) async {
+    while links.contains(where: { $0.number == link.number }) {
+      guard (try? await context.loop.sleep(for: LinkPolicy.heartbeat)) != nil else { return }
+      guard links.contains(where: { $0.number == link.number }) else { return }
+      try? await link.connection.send(LinkFrame.counters([]).encoded)
+    }
+  }
+
+  private func detach(_ link: Link, because reason: String) async {
+    guard let index = links.firstIndex(where: { $0.number == link.number }) else { return }
+    links.remove(at: index)
+    if links.isEmpty { machine.linkDown() }
+    await link.connection.close()
+    context.logger.info("link ended", metadata: ["peer": "\(row.alias)", "reason": "\(reason)"])
+    try? await context.database.touch(id, lastSeen: context.now)
+    if links.isEmpty { replies.failAll(NodeError(.unreachable, "the link to \(row.alias) was lost")) }
+    await nudge.fire()
+  }
+
+  /// The link that frames go out on: the newest.
+  var link: Link? { links.last }
+
+  // MARK: Work
+
+  /// Queues a payload for the session. It is delivered once, also if the link goes down in between.
+  func send(_ payload: [UInt8]) {
+    post(.payload(payload))
+    Task { await nudge.fire() }
+  }
+
+  /// Starts a session with the bundle that the inviter handed over.
+  func start(with bundle: Bundle) { post(.start(bundle)) }
+
+  /// Bulk bytes moved: the session may owe the other side a turn.
+  func noteTraffic(bytes: Int) { post(.traffic(bytes)) }
+
+  /// Time passed.
+  func tick() { post(.tick) }
+
+  /// The node's signed prekeys were rotated.
+  func adopt(_ ring: PrekeyRing) { post(.prekeys(ring)) }
+
+  /// What this node says of itself at the start of the next session.
+  func adopt(hello: [UInt8]) { post(.hello(hello)) }
+
+  private func post(_ item: Work) {
+    guard !isStopped else { return }
+    work.append(item)
+    guard !isWorking else { return }
+    isWorking = true
+    Task { await self.drain() }
+  }
+
+  private func drain() async {
+    while !work.isEmpty, !isStopped { await step() }
+    isWorking = false
+  }
+
+  /// Decides on what is ready together, commits it, and only then acts on it.
+  private func step() async {
+    var next = machine
+    var merged: Outcome?
+    var target: Link?
+    var taken = 0
+    loop: for item in work.prefix(Self.batchLimit) {
+      if case .linkUp(let link) = item {
+        // COUNTERS open a link, before anything else goes out on it: a batch of its own.
+        guard taken == 0 else { break loop }
+        target = link
+      }
+      taken += 1
+      var trial = next
+      do {
+        if let outcome = try Self.apply(item, to: &trial, at: context.now) {
+          if merged == nil { merged = outcome } else { merged?.absorb(outcome) }
+        }
+        next = trial
+      } catch {
+        context.logger.error("session", metadata: ["peer": "\(row.alias)", "error": "\(error)"])
+      }
+      if target != nil { break loop }
+    }
+    work.removeFirst(taken)
+    wakeBacklog()
+    guard let outcome = merged else {
+      machine = next
+      return
+    }
+    do {
+      if !outcome.commit.isEmpty { try await context.database.apply([outcome.commit]) }
+    } catch {
+      // Nothing of this batch happened. What came over a link comes again; what was to be sent is reported as not sent.
+      context.logger.error("cannot store the session", metadata: ["peer": "\(row.alias)", "error": "\(error)"])
+      replies.failAll(NodeError(.failed, "the state folder cannot be written: \(error)"))
+      await dropLinks()
+      return
+    }
+    let linked = !links.isEmpty
+    machine = next
+    if !linked { machine.linkDown() }
+    await act(on: outcome, target: target)
+  }
+
+  private static func apply(_ item: Work, to machine: inout PeerMachine, at now: UInt64) throws -> Outcome? {
+    switch item {
+    case .linkUp(let link): return try machine.linkUp(at: now, peerStarts: link.peerStarts)
+    case .frame(let frame): return try machine.receive(frame, at: now)
+    case .payload(let payload): return try machine.send(payload, at: now)
+    case .start(let bundle): return try machine.start(with: bundle, at: now)
+    case .traffic(let bytes): return try machine.noteTraffic(bytes: bytes, at: now)
+    case .tick: return try machine.tick(at: now)
+    case .prekeys(let ring):
+      machine.prekeys = ring
+      return nil
+    case .hello(let hello):
+      machine.hello = hello
+      return nil
+    }
+  }
+
+  private func act(on outcome: Outcome, target: Link?) async {
+    if let link = target ?? link {
+      for frame in outcome.frames {
+        do { try await link.connection.send(frame.encoded) } catch {
+          // The frames are in the outbox, and the reader of this link is about to notice.
+          await link.connection.close()
+          break
+        }
+      }
+    }
+    for event in outcome.events { note(event) }
+    for delivered in outcome.delivered { await inbox.deliver(delivered, from: self) }
+    wakeReadiness()
+  }
+
+  private func note(_ event: SessionEvent) {
+    switch event {
+    case .started, .acknowledged: break
+    case .confirmed: context.logger.info("session confirmed", metadata: ["peer": "\(row.alias)"])
+    default:
+      hadNews = hadNews.suffix(15) + [event]
+      context.logger.warning("session", metadata: ["peer": "\(row.alias)", "event": "\(event)"])
+    }
+  }
+
+  private func wakeBacklog() {
+    let woken = backlogWaiters
+    backlogWaiters = []
+    for waiter in woken { waiter.resume() }
+  }
+
+  // MARK: Readiness
+
+  /// Whether payloads can go out now and be acted on.
+  var isReady: Bool { !links.isEmpty && machine.isConfirmed }
+
+  /// Waits for a link and a confirmed session, dialling at once if there is neither.
+  func ready(by deadline: Deadline) async throws {
+    while !isReady, !isStopped {
+      await nudge.fire()
+      try Task.checkCancellation()
+      guard let remaining = deadline.remaining, remaining > .zero else {
+        throw NodeError(
+          .unreachable, links.isEmpty ? "cannot reach \(row.alias)" : "\(row.alias) is there, but the session is not ready",
+          hint: "is its node running? `pawl peers` shows when it was last seen")
+      }
+      let timer = Task { [context] in
+        try? await context.loop.sleep(for: min(remaining, .seconds(1)))
+        self.wakeReadiness()
+      }
+      await withTaskCancellationHandler {
+        await withCheckedContinuation { readinessWaiters.append($0) }
+      } onCancel: {
+        Task { await self.wakeReadiness() }
+      }
+      timer.cancel()
+    }
+    if isStopped { throw NodeError(.notAllowed, "\(row.alias) is no longer paired") }
+  }
+
+  private func wakeReadiness() {
+    let woken = readinessWaiters
+    readinessWaiters = []
+    for waiter in woken { waiter.resume() }
+  }
+
+  // MARK: Life
+
+  /// Begins to keep a link up.
+  func run() {
+    guard dialling == nil, !isStopped else { return }
+    dialling = Task { await self.keepLinked() }
+  }
+
+  /// Ends all links; nothing is sent or received afterwards.
+  func stop() async {
+    isStopped = true
+    dialling?.cancel()
+    await nudge.fire()
+    replies.failAll(NodeError(.unreachable, "the node is shutting down"))
+    wakeBacklog()
+    wakeReadiness()
+    await dropLinks(saying: true)
+  }
+
+  private func dropLinks(saying goodbye: Bool = false) async {
+    let dropped = links
+    links = []
+    machine.linkDown()
+    for link in dropped {
+      if goodbye { try? await link.connection.send(LinkFrame.close.encoded) }
+      await link.connection.close()
+    }
+  }
+}
+
+/// Where a peer's delivered payloads go.
+protocol PeerInbox: Sendable {
+  /// Called in order, after the commit that made the payload count.
+  func deliver(_ payload: Delivered, from peer: Peer) async
+}

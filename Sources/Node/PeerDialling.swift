@@ -1,0 +1,81 @@
+internal import EventLoop
+internal import Logging
+internal import Session
+
+extension Peer {
+  /// Keeps one link up for as long as the peer is paired: dials at once, then ever more slowly, and at once again when
+  /// somebody needs the peer or a link was lost.
+  func keepLinked() async {
+    var backoff = Backoff()
+    while !isStopped, !Task.isCancelled {
+      if links.isEmpty, !addresses.isEmpty, await dialOnce() { backoff.reset() }
+      let wait: Duration? = links.isEmpty ? backoff.next(jitter: Double.random(in: 0...1)) : nil
+      await nudge.wait(atMost: wait)
+    }
+  }
+
+  /// One attempt over all addresses. True if it brought a link.
+  private func dialOnce() async -> Bool {
+    let dialler = Dialler(context: context, preamble: .link, remoteKey: record.linkKey, psk: nil, firstPayload: [])
+    do {
+      let answer = try await dialler.dial(addresses)
+      guard !isStopped else {
+        await answer.driver.abandon()
+        return false
+      }
+      let connection = try await answer.driver.complete(payload: [])
+      attach(Link(number: LinkNumber.next(), connection: connection, dialled: answer.address))
+      return true
+    } catch {
+      context.logger.debug("not reached", metadata: ["peer": "\(row.alias)"])
+      return false
+    }
+  }
+
+  /// An address at which the peer was just reached goes to the front.
+  func prefer(_ address: PeerAddress) {
+    addresses.removeAll { $0 == address }
+    addresses.insert(address, at: 0)
+  }
+}
+
+/// Numbers for links, unique within the process.
+enum LinkNumber {
+  private static let last = Locked<UInt64>(0)
+  static func next() -> UInt64 {
+    last.withLock {
+      $0 += 1
+      return $0
+    }
+  }
+}
+
+/// Lets one task sleep until a time or until it is wanted.
+actor Nudge {
+  nonisolated let loop: EventLoop
+  nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+  private var sleeper: CheckedContinuation<Void, Never>?
+  private var wasFired = false
+
+  init(loop: EventLoop) { self.loop = loop }
+
+  /// Ends the wait that is under way, or the next one.
+  func fire() {
+    if let sleeping = sleeper.take() { sleeping.resume() } else { wasFired = true }
+  }
+
+  /// Waits until fired, at most so long; nil waits without limit.
+  func wait(atMost time: Duration?) async {
+    if wasFired {
+      wasFired = false
+      return
+    }
+    let timer = time.map { time in
+      Task {
+        if (try? await loop.sleep(for: time)) != nil { self.fire() }
+      }
+    }
+    await withCheckedContinuation { sleeper = $0 }
+    timer?.cancel()
+  }
+}

@@ -1,0 +1,241 @@
+internal import Artifact
+internal import EventLoop
+internal import Logging
+internal import Primitives
+internal import Session
+internal import Store
+internal import Transfer
+
+/// Serves one peer: answers its wants with grants and streams what it granted.
+actor PeerServer {
+  nonisolated let context: NodeContext
+  nonisolated let peer: Peer
+  nonisolated var unownedExecutor: UnownedSerialExecutor { context.loop.asUnownedSerialExecutor() }
+
+  private let desk: any AttachmentDesk
+  private var machine: ServeMachine
+  private var wants: [(want: Want, session: SessionID)] = []
+  private var isAnswering = false
+  private var sources: [Digest: ServedSource] = [:]
+  private var streams: [ConnectionID: TCPStream] = [:]
+  private var nudges: [ConnectionID: Nudge] = [:]
+  private var isStopped = false
+  /// Frames on their way to this peer.
+  private let shelf = FrameShelf(frames: framesAhead)
+  private(set) var bytesSent: UInt64 = 0
+
+  init(context: NodeContext, peer: Peer, desk: any AttachmentDesk) {
+    self.context = context
+    self.peer = peer
+    self.desk = desk
+    machine = ServeMachine(server: context.identity.id.digest, puller: peer.id.digest, randomness: context.crypto.randomness)
+  }
+
+  /// What is being served now.
+  func report() -> [(connection: String, name: String, version: UInt64?, bytes: UInt64)] {
+    let source = sources.values.first
+    return streams.keys.map {
+      ($0.hex, source?.manifest.name.text ?? "", source.map { UInt64($0.manifest.version) }, bytesSent)
+    }
+  }
+
+  // MARK: Wants
+
+  /// Answers in the order of the wants.
+  func receive(_ want: Want, session: SessionID) {
+    wants.append((want, session))
+    guard !isAnswering else { return }
+    isAnswering = true
+    Task { await self.answerWants() }
+  }
+
+  private func answerWants() async {
+    while !wants.isEmpty, !isStopped {
+      let (want, session) = wants.removeFirst()
+      await answer(want, session: session)
+    }
+    isAnswering = false
+  }
+
+  private func answer(_ want: Want, session: SessionID) async {
+    let source = await source(want.digest)
+    let reply = machine.receive(
+      want, artifact: source?.served, session: SegmentSession(session.bytes), at: MonotonicClock.now)
+    switch reply {
+    case .deny(let deny):
+      await peer.send(ControlMessage.deny(deny).payload)
+    case .grant(let grant, connection: .known):
+      await peer.send(ControlMessage.grant(grant).payload)
+      await nudges[grant.connection]?.fire()
+    case .grant(let grant, connection: .new(let key)):
+      await desk.expect(grant.connection, key: key, owner: .server(peer.id))
+      await peer.send(ControlMessage.grant(grant).payload)
+      guard let address = await peer.serverDials else { return }
+      Task { await self.dial(address, connection: grant.connection, key: key) }
+    }
+  }
+
+  private func dial(_ address: PeerAddress, connection: ConnectionID, key: SecretBox) async {
+    do {
+      adopt(try await DataDialler.dial(address, connection: connection, key: key, on: context.loop), as: connection)
+    } catch {
+      context.logger.debug("no data connection", metadata: ["to": "\(address)", "error": "\(error)"])
+      machine.closed(connection)
+    }
+  }
+
+  /// What a digest names, if this peer may have it now. Asked again for every want: the audience may have shrunk.
+  private func source(_ digest: Digest) async -> ServedSource? {
+    do {
+      guard let artifact = try await context.database.visible(digest, to: peer.id) else {
+        sources[digest] = nil
+        return nil
+      }
+      if let known = sources[digest] { return known }
+      let files = try await context.database.publishedFiles(digest)
+      let source = try ServedSource(artifact, files: files, database: context.database)
+      sources[digest] = source
+      return source
+    } catch {
+      context.logger.error("an artifact cannot be served", metadata: ["digest": "\(digest.hex)", "error": "\(error)"])
+      return nil
+    }
+  }
+
+  // MARK: Streams
+
+  /// A data connection is there; serves it until it ends.
+  func adopt(_ stream: TCPStream, as connection: ConnectionID) {
+    guard !isStopped, streams[connection] == nil else {
+      Task { await stream.close() }
+      return
+    }
+    machine.opened(connection)
+    streams[connection] = stream
+    let nudge = Nudge(loop: context.loop)
+    nudges[connection] = nudge
+    Task { await self.pump(connection, stream, nudge) }
+    Task { await self.watch(connection, stream) }
+  }
+
+  /// The puller says nothing on a data connection: whatever comes, or its end, ends it.
+  private func watch(_ connection: ConnectionID, _ stream: TCPStream) async {
+    _ = try? await stream.read(deadline: .never)
+    await end(connection)
+  }
+
+  private func end(_ connection: ConnectionID) async {
+    guard let stream = streams.removeValue(forKey: connection) else { return }
+    machine.closed(connection)
+    await nudges.removeValue(forKey: connection)?.fire()
+    await stream.close()
+    // With nobody reading, the files are closed; the next want opens them again.
+    if streams.isEmpty { sources = [:] }
+  }
+
+  private struct Sealing {
+    let job: SealJob
+    let task: Task<Frame, any Error>
+  }
+
+  /// Keeps a few frames sealed ahead of the socket, and writes them in order.
+  private func pump(_ connection: ConnectionID, _ stream: TCPStream, _ nudge: Nudge) async {
+    var ahead: [Sealing] = []
+    var unaccounted = 0
+    do {
+      while streams[connection] != nil {
+        try await seal(ahead: &ahead, for: connection)
+        guard !ahead.isEmpty else {
+          await account(&unaccounted, all: true)
+          await nudge.wait(atMost: nil)
+          continue
+        }
+        let sealing = ahead.removeFirst()
+        let frame: Frame
+        do { frame = try await sealing.task.value } catch {
+          await refuse(sealing.job, because: error, ahead: &ahead)
+          continue
+        }
+        try await stream.write(frame: frame, from: 0, count: frame.count, deadline: .after(Self.writeTime))
+        unaccounted += sealing.job.plaintextBytes
+        bytesSent += UInt64(sealing.job.plaintextBytes)
+        await account(&unaccounted, all: false)
+      }
+    } catch {
+      context.logger.debug("a data connection ended", metadata: ["error": "\(error)"])
+    }
+    for sealing in ahead { _ = try? await sealing.task.value }
+    await end(connection)
+  }
+
+  /// A puller that takes nothing for this long has gone, or means to hold our memory.
+  private static let writeTime = Duration.seconds(60)
+  /// How far sealing runs ahead of the socket: one being written, one ready, one at the worker.
+  private static let framesAhead = 3
+  /// Bulk bytes between two looks at whether the session owes a turn.
+  private static let accountBytes = 8 << 20
+
+  private func seal(ahead: inout [Sealing], for connection: ConnectionID) async throws {
+    while ahead.count < Self.framesAhead, let job = machine.nextJob(on: connection) {
+      guard let source = sources[job.digest] else {
+        await refuse(job, because: StoreError(.sourceMissing, detail: ""), ahead: &ahead)
+        continue
+      }
+      let frames = shelf.pool(chunkBytes: max(source.manifest.chunkBytes, SegmentLimits.pieceBytes))
+      let frame = try await frames.take()
+      let piece = try await source.piece(for: job)
+      let pool = context.threads.seal
+      ahead.append(
+        Sealing(
+          job: job,
+          task: Task {
+            try await pool.run {
+              try source.fill(frame, for: job, piece: piece)
+              return frame
+            }
+          }))
+    }
+  }
+
+  private func refuse(_ job: SealJob, because error: any Error, ahead: inout [Sealing]) async {
+    let reason: DenyReason = (error as? StoreError)?.code == .sourceChanged ? .changed : .gone
+    let path = sources[job.digest].flatMap { source in
+      job.kind == .chunks && job.file < source.manifest.files.count ? source.manifest.files[job.file].path.text : nil
+    }
+    context.logger.error(
+      "a shared file cannot be served: it changed or is gone since it was shared; share it again",
+      metadata: ["peer": "\(peer.id.hex.prefix(16))", "file": "\(path ?? "?")", "error": "\(error)"])
+    // What is sealed already of this grant stays behind: the puller is told that the rest does not come.
+    for sealing in ahead where sealing.job.grant == job.grant { _ = try? await sealing.task.value }
+    ahead.removeAll { $0.job.grant == job.grant }
+    if let deny = machine.failed(job, reason: reason, path: path) { await peer.send(ControlMessage.deny(deny).payload) }
+  }
+
+  private func account(_ bytes: inout Int, all: Bool) async {
+    guard bytes > (all ? 0 : Self.accountBytes) else { return }
+    await peer.noteTraffic(bytes: bytes)
+    bytes = 0
+  }
+
+  // MARK: Life
+
+  /// Time passed: connections that never came or stand idle are closed.
+  func tick() async {
+    for connection in machine.tick(at: MonotonicClock.now) { await end(connection) }
+  }
+
+  /// Artifacts were withdrawn: their grants end now.
+  func withdraw(_ digests: [Digest]) async {
+    for digest in digests {
+      sources[digest] = nil
+      for deny in machine.withdraw(digest) { await peer.send(ControlMessage.deny(deny).payload) }
+    }
+  }
+
+  /// Ends everything at once.
+  func stop() async {
+    isStopped = true
+    wants = []
+    for connection in Array(streams.keys) { await end(connection) }
+  }
+}

@@ -1,0 +1,76 @@
+internal import Artifact
+internal import Foundation
+internal import Store
+internal import Transfer
+
+/// What a pull is to do, checked and made ready for the machine.
+struct PullOrder: Sendable {
+  /// The peer's alias.
+  let alias: String
+  /// The user named a version: an older one than the newest known is meant.
+  let isExplicitVersion: Bool
+  /// Where it goes; nil: only the manifest is wanted.
+  let destination: PullDestination?
+}
+
+/// Where a pull goes and what of it.
+struct PullDestination: Hashable, Sendable {
+  /// Absolute folder.
+  let directory: String
+  /// Patterns as the user gave them; empty: all files.
+  let only: [String]
+  /// What to do with a different file that is there already.
+  let rule: ConflictRule
+
+  /// Checks a request's options.
+  init(_ request: PullRequest) throws {
+    guard request.directory.hasPrefix("/") else { throw NodeError(.usage, "the destination must be an absolute path") }
+    guard let rule = ConflictRule(rawValue: request.conflict) else {
+      throw NodeError(.usage, "“\(request.conflict)” is no conflict rule", hint: "skip, overwrite or rename")
+    }
+    self.rule = rule
+    directory = request.directory
+    only = request.only
+    for pattern in only {
+      do { _ = try GlobPattern(pattern) } catch { throw NodeError(.usage, "“\(pattern)” is no pattern: \(error.reason)") }
+    }
+  }
+
+  /// The indices of the manifest's files that are wanted.
+  func selection(_ manifest: Manifest) throws -> [Int] {
+    guard !only.isEmpty else { return Array(manifest.files.indices) }
+    let patterns = try only.map { try GlobPattern($0) }
+    let chosen = manifest.files.indices.filter { index in patterns.contains { $0.matches(manifest.files[index].path) } }
+    guard !chosen.isEmpty else {
+      throw NodeError(.notFound, "no file of \(manifest.name) matches \(only.joined(separator: ", "))", hint: "`pawl show` lists the files")
+    }
+    return chosen
+  }
+
+  /// What tells two pulls of one artifact into one folder apart, as bytes for the store.
+  var options: [UInt8] {
+    let fields = ["conflict": [rule.rawValue], "only": only]
+    return (try? JSONSerialization.data(withJSONObject: fields, options: [.sortedKeys])).map { [UInt8]($0) } ?? []
+  }
+}
+
+extension PullFailure {
+  /// What the user is told.
+  func explained(peer alias: String, reference: String) -> NodeError {
+    switch code {
+    case .notFound:
+      NodeError(.notFound, "\(alias) has no \(reference) for this node", hint: "`pawl ls \(alias)` lists what it shares")
+    case .changed(let path):
+      NodeError(
+        .integrity, "\(alias) cannot serve \(reference): “\(path ?? "a file")” was changed since it was shared",
+        hint: "ask for it to be shared again")
+    case .integrity: NodeError(.integrity, "\(alias) sent something that does not verify: \(detail)")
+    case .unreachable:
+      NodeError(.unreachable, "\(alias) cannot be reached", hint: "the same command resumes when it is back")
+    case .stalled:
+      NodeError(.unreachable, "nothing came from \(alias) for 30 seconds", hint: "the same command resumes where it stopped")
+    case .refused: NodeError(.failed, "\(alias) does not serve \(reference) now: \(detail)", hint: "try again later")
+    case .protocolViolation: NodeError(.integrity, "\(alias) broke the protocol: \(detail)")
+    }
+  }
+}

@@ -1,0 +1,68 @@
+internal import Artifact
+internal import Session
+internal import Store
+internal import Transfer
+
+/// Where a pull writes: the placement plan, the partial folder, and what is there of it already.
+struct PullSite: Sendable {
+  let plan: PlacementPlan
+  let partial: PartialFolder
+  /// Chunks that an earlier attempt verified; nil: none.
+  let map: ResumeMap?
+  /// The machine was restarted since: what the map names is hashed again before it counts.
+  let mustRehash: Bool
+  /// Bytes of the wanted files that the map names.
+  let resumedBytes: UInt64
+
+  /// Makes ready for a new transfer, or finds what an earlier attempt left. Disk work runs on the file threads.
+  static func prepare(
+    _ manifest: Manifest, digest: Digest, destination: PullDestination, transfer: TransferID, peer: NodeID,
+    context: NodeContext
+  ) async throws -> PullSite {
+    if let row = try await context.database.transfer(transfer.bytes), !row.plan.isEmpty {
+      if let site = try await resume(row, manifest, context: context) { return site }
+    }
+    let wanted = try destination.selection(manifest).map { WantedFile(index: $0, manifest.files[$0]) }
+    let folder = manifest.isSingleFile ? nil : manifest.name.text
+    let plan = try await context.threads.files.run {
+      try PlacementPlan.make(
+        destination: destination.directory, folder: folder, files: wanted, chunkBytes: manifest.chunkBytes,
+        rule: destination.rule, shortID: String(transfer.hex.prefix(8)))
+    }
+    // The record first: whatever is on disk after a crash is then known and can be resumed or removed.
+    try await context.database.saveTransfer(
+      TransferRow(
+        id: transfer.bytes, peer: peer, digest: digest, reference: "\(manifest.name)@v\(manifest.version)",
+        destination: destination.directory, partial: plan.partial, options: destination.options, plan: try plan.encoded(),
+        state: .running, created: context.now, bootID: BootID.current()))
+    do {
+      let partial = try await context.threads.files.run { try PartialFolder.create(plan) }
+      return PullSite(plan: plan, partial: partial, map: nil, mustRehash: false, resumedBytes: 0)
+    } catch {
+      try? await context.database.deleteTransfer(transfer.bytes)
+      throw error
+    }
+  }
+
+  /// Takes up an earlier attempt; nil if its partial folder is gone.
+  private static func resume(_ row: TransferRow, _ manifest: Manifest, context: NodeContext) async throws -> PullSite? {
+    let plan = try PlacementPlan(decoding: row.plan)
+    let reopened: (folder: PartialFolder, lost: [Int])
+    do { reopened = try await context.threads.files.run { try PartialFolder.reopen(plan) } } catch let error as StoreError
+      where error.code == .doesNotExist
+    {
+      try await context.database.deleteTransfer(row.id)
+      return nil
+    }
+    var map = ResumeMap(manifest: manifest)
+    for (file, bits) in try await context.database.resumeMaps(row.id) where file < manifest.files.count {
+      try map.load(file: file, bits: bits)
+    }
+    for file in reopened.lost { map.clear(file: file) }
+    let boot = BootID.current()
+    let resumed = plan.toFetch.reduce(UInt64(0)) { $0 + map.verifiedBytes(file: $1) }
+    try await context.database.setTransferState(row.id, .running)
+    return PullSite(
+      plan: plan, partial: reopened.folder, map: map, mustRehash: row.bootID != boot, resumedBytes: resumed)
+  }
+}

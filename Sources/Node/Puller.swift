@@ -1,0 +1,343 @@
+internal import Artifact
+internal import EventLoop
+internal import Logging
+internal import Primitives
+internal import Session
+internal import Store
+internal import Transfer
+
+/// One artifact on its way here: does what the ``PullMachine`` decides.
+///
+/// The machine says what to ask for, which frames to accept and whom to blame; this actor owns the sockets, hands frames to the
+/// workers, and keeps the partial folder and the resume map in step.
+actor Puller {
+  /// Frames of one pull: two at the workers, one in the socket, the rest so that neither waits.
+  static let frames = 6
+  /// Between two ticks of the machine.
+  static let tickTime = Duration.seconds(1)
+
+  nonisolated let context: NodeContext
+  nonisolated let peer: Peer
+  nonisolated let transfer: TransferID
+  nonisolated let entry: CatalogEntry
+  nonisolated let order: PullOrder
+  nonisolated var unownedExecutor: UnownedSerialExecutor { context.loop.asUnownedSerialExecutor() }
+
+  private let desk: any AttachmentDesk
+  private let publishers: any PublisherBook
+  private let progress: @Sendable (PullProgress) -> Void
+  private let source = SourceID(0)
+  private let shelf = FrameShelf(frames: frames)
+
+  private var machine: PullMachine
+  private var events: [PullEvent] = []
+  private var isDraining = false
+  private var isLinked = false
+  private var streams: [ConnectionID: TCPStream] = [:]
+  private var jobs = 0
+  private var filesComplete = 0
+  private var parked: [@Sendable () -> Void] = []
+  private var ticking: Task<Void, Never>?
+  private var meter = Meter()
+
+  private(set) var manifest: Manifest?
+  private(set) var site: PullSite?
+  private let verified = Promise<Manifest>()
+  private let finished = Promise<Void>()
+
+  init(
+    context: NodeContext, peer: Peer, transfer: TransferID, entry: CatalogEntry, order: PullOrder,
+    desk: any AttachmentDesk, publishers: any PublisherBook, progress: @escaping @Sendable (PullProgress) -> Void
+  ) {
+    self.context = context
+    self.peer = peer
+    self.transfer = transfer
+    self.entry = entry
+    self.order = order
+    self.desk = desk
+    self.publishers = publishers
+    self.progress = progress
+    machine = PullMachine(
+      transfer: transfer, digest: entry.digest, puller: context.identity.id.digest, randomness: context.crypto.randomness,
+      at: MonotonicClock.now)
+  }
+
+  // MARK: Life
+
+  /// Begins: with the manifest if it is known already, else by asking for it.
+  func start(known: SignedManifest?) async {
+    progress(PullProgress(phase: .asking, source: await peer.row.alias))
+    if let known { await accept(known) }
+    ticking = Task { await self.tick() }
+  }
+
+  private func tick() async {
+    while !finished.isSettled {
+      let isReady = await peer.isReady
+      if isReady != isLinked {
+        isLinked = isReady
+        post(isReady ? .sourceAvailable(source, node: peer.id.digest) : .sourceLost(source))
+      }
+      post(.tick)
+      guard (try? await context.loop.sleep(for: Self.tickTime)) != nil else { return }
+    }
+  }
+
+  /// The verified manifest, as soon as it is there.
+  func manifestWhenVerified() async throws -> Manifest { try await verified.value() }
+
+  /// Waits until every selected file is whole and verified in the partial folder.
+  func completion() async throws { try await finished.value() }
+
+  /// Ends the pull; what is there stays, and another pull resumes it.
+  func cancel(_ error: any Error = CancellationError()) {
+    settle(.failure(error))
+  }
+
+  private func settle(_ result: Result<Void, any Error>) {
+    guard !finished.isSettled else { return }
+    finished.settle(result)
+    if case .failure(let error) = result { verified.settle(.failure(error)) }
+    ticking?.cancel()
+    let open = streams
+    streams = [:]
+    for stream in open.values { Task { await stream.close() } }
+    for resume in parked { resume() }
+    parked = []
+  }
+
+  /// Waits until no worker holds a frame of this pull any more: afterwards nothing writes into the partial folder.
+  func quiesce() async {
+    while jobs > 0 { try? await context.loop.sleep(for: .milliseconds(2)) }
+  }
+
+  // MARK: Events
+
+  /// Something happened that the machine must know.
+  func post(_ event: PullEvent) {
+    events.append(event)
+    guard !isDraining else { return }
+    isDraining = true
+    Task { await self.drain() }
+  }
+
+  private func drain() async {
+    while !events.isEmpty {
+      let event = events.removeFirst()
+      guard !finished.isSettled else { continue }
+      let actions = machine.receive(event, at: MonotonicClock.now)
+      if case .granted = event { wakeParked() }
+      for action in actions where !finished.isSettled { await perform(action) }
+    }
+    isDraining = false
+  }
+
+  private func perform(_ action: PullAction) async {
+    switch action {
+    case .send(_, let want):
+      if let key = want.connectionKey { await desk.expect(want.connection, key: key, owner: .puller(transfer)) }
+      await peer.send(ControlMessage.want(want).payload)
+    case .open(_, let connection, let key):
+      guard let address = await peer.pullerDials else { return }
+      Task { await self.dial(address, connection, key) }
+    case .close(let connection):
+      if let stream = streams.removeValue(forKey: connection) { await stream.close() }
+    case .manifest(let bytes, _):
+      do { await accept(try SignedManifest(encoded: bytes.span)) } catch { post(.manifestBad("it is malformed")) }
+    case .verifyLeafList(let file, let bytes): verify(leafList: bytes, file: file)
+    case .rehash(let file, let leaves): rehash(file, leaves)
+    case .drop(_, let failure):
+      context.logger.warning("not asked again", metadata: ["peer": "\(peer.id.hex.prefix(16))", "why": "\(failure.detail)"])
+    case .persist(let files): await persist(files)
+    case .fileComplete:
+      filesComplete += 1
+      report()
+    case .complete:
+      report()
+      settle(.success(()))
+    case .failed(let failure):
+      settle(.failure(await failure.explained(peer: peer.row.alias, reference: "\(entry.name)@v\(entry.version)")))
+    }
+  }
+
+  // MARK: Manifest
+
+  /// Checks digest, signature and publisher, and goes on to the files.
+  private func accept(_ signed: SignedManifest) async {
+    let manifest: Manifest
+    do { manifest = try await publishers.open(signed, entry: entry, explicitVersion: order.isExplicitVersion) } catch {
+      if let error = error as? NodeError, !(error.code == .integrity && error.hint == nil) { return settle(.failure(error)) }
+      return post(.manifestBad("\(error)"))
+    }
+    self.manifest = manifest
+    verified.settle(.success(manifest))
+    guard let destination = order.destination else { return settle(.success(())) }
+    progress(PullProgress(phase: .examining, source: await peer.row.alias))
+    do {
+      let site = try await PullSite.prepare(
+        manifest, digest: entry.digest, destination: destination, transfer: transfer, peer: peer.id, context: context)
+      self.site = site
+      meter.begin(resumed: site.resumedBytes)
+      post(.plan(PullPlan(
+        manifest: manifest, selection: site.plan.toFetch, verified: site.map, mustRehash: site.mustRehash)))
+    } catch { settle(.failure(error)) }
+  }
+
+  // MARK: Workers
+
+  private func verify(leafList bytes: [UInt8], file: Int) {
+    guard let manifest else { return }
+    let layout = manifest.layout(of: file), root = manifest.files[file].root
+    Task {
+      let list = try? await context.threads.open.run { try LeafList(verifying: bytes.span, layout: layout, root: root) }
+      self.post(.leafList(file: file, list))
+    }
+  }
+
+  private func rehash(_ file: Int, _ leaves: LeafList) {
+    guard let manifest, let site else { return }
+    Task {
+      let chunks = try? await context.threads.files.run {
+        try site.partial.rehash(file: file) { $0 < leaves.leaves.count && leaves[$0] == $1 }
+      }
+      self.post(.rehashed(file: file, chunks ?? Array(repeating: false, count: manifest.layout(of: file).count)))
+    }
+  }
+
+  private func persist(_ files: [Int]) async {
+    guard let map = machine.map else { return }
+    let bits = Dictionary(files.map { ($0, map.bits(file: $0)) }, uniquingKeysWith: { _, new in new })
+    do { try await context.database.saveResume(transfer.bytes, bits) } catch { settle(.failure(error)) }
+  }
+
+  // MARK: Data connections
+
+  private func dial(_ address: PeerAddress, _ connection: ConnectionID, _ key: SecretBox) async {
+    do {
+      adopt(try await DataDialler.dial(address, connection: connection, key: key, on: context.loop), as: connection)
+    } catch { post(.connectionClosed(connection)) }
+  }
+
+  /// A data connection is there, whoever dialled it; reads it until it ends.
+  func adopt(_ stream: TCPStream, as connection: ConnectionID) {
+    guard !finished.isSettled, streams[connection] == nil else {
+      Task { await stream.close() }
+      return
+    }
+    streams[connection] = stream
+    post(.connectionOpened(connection))
+    Task { await self.read(stream, connection) }
+  }
+
+  private func read(_ stream: TCPStream, _ connection: ConnectionID) async {
+    do {
+      while streams[connection] != nil {
+        let chunkBytes = max(manifest?.chunkBytes ?? 0, SegmentLimits.pieceBytes)
+        let frame = try await shelf.pool(chunkBytes: chunkBytes).take()
+        let isWhole = try await stream.readFrame(
+          into: frame, headerCount: SegmentLimits.headerBytes, deadline: .never
+        ) { header in
+          try self.assumeIsolated { try $0.check(header, connection) }
+        }
+        guard isWhole, try await take(frame, connection) else { break }
+      }
+    } catch {
+      context.logger.debug("a data connection ended", metadata: ["error": "\(error)"])
+    }
+    streams[connection] = nil
+    await stream.close()
+    post(.connectionClosed(connection))
+  }
+
+  private func check(_ header: Span<UInt8>, _ connection: ConnectionID) throws -> Int {
+    try machine.check(SegmentHeader(parsing: header), on: connection)
+  }
+
+  /// A whole frame is in memory. False: it was not asked for.
+  private func take(_ frame: Frame, _ connection: ConnectionID) async throws -> Bool {
+    let header = try SegmentHeader(parsing: Array(frame.header.prefix(SegmentLimits.headerBytes)).span)
+    let patience = Deadline.after(PullLimits.grantPatience)
+    while !finished.isSettled {
+      switch machine.take(header, on: connection) {
+      case .take(let ticket):
+        work(on: frame, ticket)
+        return true
+      case .early:
+        guard !patience.isPast else { return false }
+        await park()
+      case .refuse(let refusal):
+        context.logger.warning("a frame that nobody asked for", metadata: ["why": "\(refusal)"])
+        return false
+      }
+    }
+    return false
+  }
+
+  /// Waits for the next grant, or a while.
+  private func park() async {
+    let timer = Task { [context] in
+      if (try? await context.loop.sleep(for: .milliseconds(200))) != nil { self.wakeParked() }
+    }
+    await withCheckedContinuation { (waiter: CheckedContinuation<Void, Never>) in parked.append { waiter.resume() } }
+    timer.cancel()
+  }
+
+  private func wakeParked() {
+    let woken = parked
+    parked = []
+    for resume in woken { resume() }
+  }
+
+  private func work(on frame: Frame, _ ticket: FrameTicket) {
+    jobs += 1
+    let partial = site?.partial, layout = ticket.kind == .chunks ? manifest?.layout(of: ticket.file) : nil
+    Task {
+      let result = await FrameJob.run(frame, ticket, partial: partial, layout: layout, on: context.threads.open)
+      self.done(ticket, result)
+    }
+  }
+
+  private func done(_ ticket: FrameTicket, _ result: FrameJob.Result) {
+    jobs -= 1
+    switch result {
+    case .written:
+      meter.add(ticket.plaintextBytes)
+      post(.verified(ticket))
+      report(moved: ticket.file)
+    case .piece(let bytes): post(.opened(ticket, bytes))
+    case .badTag: post(.badTag(ticket))
+    case .badLeaf: post(.badLeaf(ticket))
+    case .lost: post(.lost(ticket))
+    case .failed(let error): settle(.failure(error))
+    }
+  }
+
+  // MARK: Progress
+
+  /// Bytes of contents that travelled in this run.
+  var bytesTransferred: UInt64 { machine.bytesTransferred }
+
+  /// A phase that the machine does not know.
+  func announce(_ phase: PullProgress.Phase) {
+    latest.phase = phase
+    progress(latest)
+  }
+
+  private func report(moved file: Int? = nil) {
+    guard let manifest, let site else { return }
+    var state = PullProgress(phase: .fetching)
+    state.file = file.map { manifest.files[$0].path.text }
+    state.filesTotal = site.plan.toFetch.count
+    state.filesDone = filesComplete
+    state.bytes = machine.verifiedBytes
+    state.bytesTotal = machine.selectedBytes
+    state.bytesResumed = site.resumedBytes
+    state.bytesPerSecond = meter.rate
+    state.source = order.alias
+    progress(state)
+    latest = state
+  }
+
+  /// The last state reported, for `status`.
+  private(set) var latest = PullProgress(phase: .asking)
+}

@@ -1,0 +1,143 @@
+internal import Artifact
+internal import Logging
+internal import Primitives
+internal import Session
+internal import Store
+
+/// What `share` is asked to publish.
+public struct ShareRequest: Sendable {
+  /// Absolute path of a file or folder.
+  public var path: String
+  /// NAME; nil: the path's last component.
+  public var name: String?
+  /// Aliases of those who may pull it.
+  public var to: [String]
+  /// Every peer, now and later.
+  public var toAll: Bool
+  /// What to tell about this version.
+  public var note: String
+
+  /// A request.
+  public init(path: String, name: String? = nil, to: [String] = [], toAll: Bool = false, note: String = "") {
+    self.path = path
+    self.name = name
+    self.to = to
+    self.toAll = toAll
+    self.note = note
+  }
+}
+
+/// A file as a result names it.
+public struct FileSummary: Sendable {
+  /// Path in the artifact. Unescaped.
+  public let path: String
+  /// Bytes.
+  public let sizeBytes: UInt64
+  /// SHA-256 in hex, computed on this machine; nil while that is still to come.
+  public let sha256: String?
+}
+
+/// What was published.
+public struct ShareSummary: Sendable {
+  /// NAME.
+  public let name: String
+  /// The version that now carries these contents.
+  public let version: UInt64
+  /// The artifact digest in hex.
+  public let digest: String
+  /// The files, by path.
+  public let files: [FileSummary]
+  /// False if these very contents were the latest version already.
+  public let isNew: Bool
+  /// Who may pull it, by alias.
+  public let audience: [String]
+  /// Whether every peer may.
+  public let isForAll: Bool
+  /// What the user should know, a line each.
+  public let warnings: [String]
+}
+
+extension Node {
+  /// Publishes a file or folder as the next version of its name. The contents stay where they lie.
+  ///
+  /// Returning means that the manifest is signed and stored; throwing means that nothing was published.
+  public func share(
+    _ request: ShareRequest, progress: @escaping @Sendable (_ hashedBytes: Int, _ totalBytes: UInt64) -> Void
+  ) async throws -> ShareSummary {
+    var members: [Audience.Member] = request.toAll ? [.all] : []
+    for alias in request.to { members.append(.peer(try await peer(alias: alias).id)) }
+    guard request.note.utf8.count <= Manifest.maximumNoteBytes else {
+      throw NodeError(.usage, "the note is longer than \(Manifest.maximumNoteBytes) bytes")
+    }
+    let path = request.path
+    let tree = try await context.threads.files.run { try SourceScanner.scan(path) }
+    let name: ArtifactName
+    do { name = try ArtifactName(request.name ?? tree.baseName) } catch {
+      throw NodeError(.usage, "“\(request.name ?? tree.baseName)” cannot be an artifact's name: \(error.reason)", hint: "give one with --name")
+    }
+    let total = tree.files.reduce(UInt64(0)) { $0 + $1.identity.sizeBytes }
+    let chunkBytes = try ChunkLayout.chunkBytes(forLargestFile: tree.largestFileBytes)
+    let hashed = try await SourceScanner.hash(tree, chunkBytes: chunkBytes, pool: context.threads.files) { progress($0, total) }
+    let (published, isNew) = try await publish(
+      name: name, note: request.note, chunkBytes: chunkBytes, tree: tree, hashed: hashed, members: members)
+    let audience = try await context.database.audience(name.text)
+    var aliases: [String] = []
+    for id in audience.peers { aliases.append(await alias(of: id)) }
+    context.logger.info("shared", metadata: ["artifact": "\(name.text)", "version": "\(published.version)", "new": "\(isNew)"])
+    let warnings = hashed.filter { $0.facts.format?.isMalformed == true }.map { "\($0.file.path) has a malformed safetensors header" }
+    return ShareSummary(
+      name: name.text, version: UInt64(published.version), digest: published.digest.hex,
+      files: hashed.map { FileSummary(path: $0.file.path.text, sizeBytes: $0.file.identity.sizeBytes, sha256: $0.facts.sha256.hex) },
+      isNew: isNew, audience: aliases.sorted(), isForAll: audience.isAll, warnings: warnings)
+  }
+
+  private func publish(
+    name: ArtifactName, note: String, chunkBytes: Int, tree: ScannedTree, hashed: [HashedFile], members: [Audience.Member]
+  ) async throws -> (artifact: PublishedArtifact, isNew: Bool) {
+    while true {
+      let latest = try await context.database.latest(name.text)
+      let previous = try latest.map { try Manifest(decoding: $0.manifest.span) }
+      var builder = ManifestBuilder(
+        name: name, version: (previous?.version ?? 0) + 1, previous: latest?.digest, publisher: id.digest, created: context.now,
+        note: note, chunkBytes: chunkBytes)
+      for file in hashed { builder.add(
+          path: file.file.path, mode: file.file.isExecutable ? .executable : .regular,
+          sizeBytes: file.file.identity.sizeBytes, facts: file.facts) }
+      let manifest = try builder.build()
+      if let latest, let previous, !latest.isWithdrawn, latest.root == tree.root, previous.hasSameContents(as: manifest) {
+        try await context.database.widenAudience(name.text, members)
+        return (latest, false)
+      }
+      let bytes = manifest.encoded()
+      let signature = try context.identity.sign(kind: .manifest, body: bytes, crypto: context.crypto)
+      let artifact = PublishedArtifact(
+        name: name.text, version: manifest.version, digest: SHA256Hash.hash(bytes), manifest: bytes,
+        signature: signature, root: tree.root, isFolder: tree.isFolder, created: manifest.created)
+      let files = hashed.enumerated().map { index, file in file.published(index: index) }
+      do {
+        try await context.database.publish(artifact, files: files, audience: members)
+        return (artifact, true)
+      } catch let error as StoreError where error.code == .versionTaken {
+        // Somebody shared the same name at the same time: theirs is now the previous version.
+        continue
+      }
+    }
+  }
+
+  /// Withdraws a version, or all of a name. Those who have it keep it; nobody gets it from here any more.
+  public func unshare(_ reference: String) async throws -> (name: String, versions: [UInt64]) {
+    let parsed = try read(reference: reference)
+    guard parsed.peer == nil else { throw NodeError(.usage, "only this node's own artifacts can be withdrawn") }
+    let withdrawn = try await context.database.withdraw(name: parsed.name.text, version: parsed.version)
+    guard !withdrawn.isEmpty else { throw NodeError(.notFound, "nothing is shared as \(parsed)", hint: "`pawl ls` lists what is") }
+    for server in servers.values { await server.withdraw(withdrawn.map(\.digest)) }
+    return (parsed.name.text, withdrawn.map { UInt64($0.version) }.sorted())
+  }
+
+  /// Parses `[PEER/]NAME[@vN]`, or says what is wrong with it.
+  func read(reference text: String) throws -> ArtifactReference {
+    do { return try ArtifactReference(text) } catch {
+      throw NodeError(.usage, "“\(text)” names no artifact: \(error.reason)", hint: "write PEER/NAME or PEER/NAME@v3")
+    }
+  }
+}
