@@ -3,6 +3,9 @@ public struct ArtifactName: Hashable, Comparable, Sendable, CustomStringConverti
   /// A folder of this name holds the pulled files, beside a partial folder with a prefix: 255 bytes would leave no room.
   public static let maximumBytes = 128
 
+  /// How much of an unfit text an error quotes, in Unicode scalars.
+  private static let maximumShown = 80
+
   /// The name, in NFC.
   public let text: String
 
@@ -36,7 +39,6 @@ public struct ArtifactName: Hashable, Comparable, Sendable, CustomStringConverti
 
   /// Enough of an unfit text to recognise it by.
   static func shortened(_ text: String) -> String {
-    let maximumShown = 80
     return text.unicodeScalars.count <= maximumShown ? text : String(text.unicodeScalars.prefix(maximumShown)) + "…"
   }
 }

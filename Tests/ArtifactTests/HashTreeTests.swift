@@ -93,6 +93,8 @@ import Testing
     let list = LeafList(chunks.map { leaf($0) })
     #expect(accepts(list, 0, chunks[0]))
     #expect(chunks[1].withUnsafeBytes { list.accepts(chunk: 1, data: $0) })
+    #expect(!chunks[0].withUnsafeBytes { list.accepts(chunk: 1, data: $0) })
+    #expect(!chunks[1].withUnsafeBytes { list.accepts(chunk: 2, data: $0) })
     #expect(!accepts(list, 0, chunks[1]))
     #expect(!accepts(list, 0, [1, 2]))
     #expect(!accepts(list, 2, chunks[1]))
