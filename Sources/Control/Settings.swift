@@ -73,7 +73,11 @@ struct Settings: Hashable, Sendable {
       level: try value(.log).map(checkedLevel) ?? .info, warnings: unknownKeys(path))
   }
 
-  private static func file(_ path: String) async throws(Failure) -> FileProvider<YAMLSnapshot> {
+  private static func file(_ path: String) async throws(Failure) -> any ConfigProvider {
+    // A file of nothing but remarks is no mapping to the YAML reader, and no mistake to its owner.
+    if let text = SmallFile.text(path), text.split(separator: "\n").allSatisfy({ $0.isEmpty || $0.hasPrefix("#") }) {
+      return InMemoryProvider(values: [:])
+    }
     do {
       return try await FileProvider<YAMLSnapshot>(filePath: FilePath(path), allowMissing: true)
     } catch {

@@ -1,0 +1,90 @@
+import API
+import Control
+import EventLoop
+import Testing
+
+@Suite(.timeLimit(.minutes(1))) struct HostileClientTests {
+  private static let garbage = [
+    "garbage", "{}", "[]", "null", #"{"verb":"fly"}"#, #"{"verb":"status","verb":"id"}"#, "\u{0}\u{1}\u{2}", "GET / HTTP/1.1",
+    #"{"verb":"pull","artifact":"a/b","directory":"/","only":"x"}"#,
+  ]
+
+  @Test(arguments: garbage) func garbageGetsAnErrorLineAndTheConnectionLivesOn(_ text: String) async throws {
+    try await Self.expectError(for: text)
+  }
+
+  @Test(arguments: ["[", #"{"verb":"#]) func deepNestingGetsAnErrorLine(_ opening: String) async throws {
+    try await Self.expectError(for: String(repeating: opening, count: 100_000))
+  }
+
+  private static func expectError(for text: String) async throws {
+    try await Running.with { _, path, loop in
+      let client = try await TestClient(path, on: loop)
+      try await client.send(text: text + "\n")
+      let failure = try await client.failure()
+      #expect(failure.code == .usage)
+      try await client.send(.id)
+      guard case .result = try await client.reply(IdentityResult.self) else {
+        Issue.record("the connection is dead")
+        return
+      }
+      await client.stream.close()
+    }
+  }
+
+  @Test func bytesThatAreNotUTF8GetAnErrorLine() async throws {
+    try await Running.with { _, path, loop in
+      let client = try await TestClient(path, on: loop)
+      try await client.stream.write([0xFF, 0xFE, 0x00, 0xC3, 0x0A])
+      #expect(try await client.failure().code == .usage)
+      await client.stream.close()
+    }
+  }
+
+  @Test func aLineThatIsTooLongGetsAnErrorAndTheEnd() async throws {
+    try await Running.with { _, path, loop in
+      let client = try await TestClient(path, on: loop)
+      let part = [UInt8](repeating: UInt8(ascii: "x"), count: LineDecoder.maximumRequestBytes + 1)
+      try? await client.stream.write(part)
+      #expect(try await client.failure().message.contains("longer than"))
+      #expect(try await client.line() == nil)
+      await client.stream.close()
+    }
+  }
+
+  @Test func halfALineAndThenNothingIsNoRequest() async throws {
+    try await Running.with { _, path, loop in
+      let client = try await TestClient(path, on: loop)
+      try await client.send(text: #"{"verb":"status""#)
+      try await client.stream.shutdownWrite()
+      #expect(try await client.line() == nil)
+      await client.stream.close()
+    }
+  }
+
+  @Test func aFloodBehindALongRequestEndsIt() async throws {
+    try await Running.with { node, path, loop in
+      let client = try await TestClient(path, on: loop)
+      try await client.send(.invite(InviteRequest()))
+      _ = try await client.reply(InviteResult.self)
+      let flood = [UInt8](repeating: UInt8(ascii: "\n"), count: LineDecoder.maximumRequestBytes + 64 * 1024)
+      try? await client.stream.write(flood)
+      await node.waitForCancellation(of: "invite")
+      await client.stream.close()
+    }
+  }
+
+  @Test func aHundredConnectionsThatSayNothingDoNotKeepOthersOut() async throws {
+    try await Running.with { _, path, loop in
+      var silent: [TestClient] = []
+      for _ in 0..<100 { silent.append(try await TestClient(path, on: loop)) }
+      let client = try await TestClient(path, on: loop)
+      try await client.send(.id)
+      guard case .result = try await client.reply(IdentityResult.self) else {
+        Issue.record("no result")
+        return
+      }
+      for client in silent + [client] { await client.stream.close() }
+    }
+  }
+}
