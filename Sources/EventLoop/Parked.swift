@@ -12,9 +12,13 @@ final class Parked<Value: Sendable>: Sendable {
 
   /// Suspends the calling task until somebody resumes what ``claim()`` gives out, or it is cancelled.
   /// `enqueue` makes this object known to that somebody.
-  func wait(_ enqueue: () -> Void, onCancel: @escaping @Sendable () -> Void = {}) async throws -> Value {
+  func wait(
+    isolation: isolated (any Actor)? = #isolation, _ enqueue: () -> Void,
+    onCancel: @escaping @Sendable () -> Void = {}
+  ) async throws -> Value {
     try await withTaskCancellationHandler {
-      try await withCheckedThrowingContinuation { (task: Continuation) in
+      _ = isolation  // keeps the closure on the caller's actor, see ``Waiter``
+      return try await withCheckedThrowingContinuation { (task: Continuation) in
         let isCancelled = state.withLock { state in
           guard case .fresh = state else { return true }
           state = .waiting(task)

@@ -20,23 +20,32 @@ final class Waiter<Value: Sendable>: @unchecked Sendable {
   init(loop: EventLoop) { self.loop = loop }
 
   /// The result. Call once, on the loop.
-  func value(until deadline: Deadline = .never) async throws -> Value {
+  ///
+  /// `withTaskCancellationHandler` would run a closure that is bound to no actor on Swift's own threads, even in a
+  /// function that stays on its caller's; capturing `isolation` binds it.
+  func value(
+    until deadline: Deadline = .never, isolation: isolated (any Actor)? = #isolation
+  ) async throws -> Value {
     if case .early(let result) = state {
       state = .over
       return try result.get()
     }
     return try await withTaskCancellationHandler {
-      try await withCheckedThrowingContinuation { task in
-        state = .waiting(task)
-        timer = loop.timers.schedule(at: deadline) { [self] end in
-          switch end {
-          case .due: giveUp(TimeoutError())
-          case .loopStopped: giveUp(LoopError(.closed, "event loop"))
-          }
-        }
-      }
+      _ = isolation
+      return try await withCheckedThrowingContinuation { task in begin(task, deadline) }
     } onCancel: {
       loop.post { self.giveUp(CancellationError()) }
+    }
+  }
+
+  private func begin(_ task: CheckedContinuation<Value, any Error>, _ deadline: Deadline) {
+    loop.checkIsolated()
+    state = .waiting(task)
+    timer = loop.timers.schedule(at: deadline) { [self] end in
+      switch end {
+      case .due: giveUp(TimeoutError())
+      case .loopStopped: giveUp(LoopError(.closed, "event loop"))
+      }
     }
   }
 

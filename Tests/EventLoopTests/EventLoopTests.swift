@@ -24,7 +24,8 @@ struct EventLoopTests {
     try await withLoop { loop in
       #expect(!loop.isOnLoop)
       #expect(await Pinned(loop: loop).isOnLoop())
-      #expect(try await loop.run { loop.isOnLoop })
+      let isOnLoop = try await loop.run { loop.isOnLoop }
+      #expect(isOnLoop)
     }
   }
 
@@ -72,7 +73,7 @@ struct EventLoopTests {
     let listener = try await TCPListener.bind(host: "127.0.0.1", port: 0, on: loop)
     let (client, server) = try await connectedPair(on: loop)
     let accepting = try await started(on: loop) { try await listener.accept() }
-    let reading = try await started(on: loop) { try await client.read() }
+    let reading = try await started(on: loop) { try await server.read() }
     let sleeping = try await started(on: loop) { try await loop.sleep(for: .seconds(3600)) }
     let writing = try await started(on: loop) { while true { try await server.write(pattern(1 << 20)) } }
     await loop.stop()

@@ -1,9 +1,6 @@
 import EventLoop
+import Glibc
 import Testing
-
-#if canImport(Glibc)
-  import Glibc
-#endif
 
 @Suite(.timeLimit(.minutes(1)))
 struct PipeTests {

@@ -1,4 +1,5 @@
 import EventLoop
+import Glibc
 import Testing
 
 @Suite(.timeLimit(.minutes(1)))
@@ -183,15 +184,31 @@ struct PoolTests {
 
 /// Holds a worker's thread until the test lets it go.
 private final class Gate: Sendable {
-  private let queue = Shared(false)
+  private let ends: (reading: CInt, writing: CInt)
   private let begun = AsyncStream.makeStream(of: Void.self)
+
+  init() {
+    var ends: [CInt] = [-1, -1]
+    precondition(pipe(&ends) == 0)
+    self.ends = (ends[0], ends[1])
+  }
+
+  deinit {
+    close(ends.reading)
+    close(ends.writing)
+  }
 
   /// Blocks the calling thread.
   func wait() {
     begun.continuation.yield()
-    while !queue.current {}
+    var byte: UInt8 = 0
+    _ = read(ends.reading, &byte, 1)
   }
 
   func reached() async { for await _ in begun.stream { return } }
-  func open() { queue.change { $0 = true } }
+
+  func open() {
+    var byte: UInt8 = 1
+    _ = write(ends.writing, &byte, 1)
+  }
 }

@@ -3,6 +3,7 @@ internal import FoundationEssentials
 internal import Testing
 
 /// A loop of the test's own. Stopping it traps if a handle outlived it, so every test is a leak test.
+@discardableResult
 func withLoop<Result: Sendable>(_ body: @Sendable (EventLoop) async throws -> Result) async throws -> Result {
   let loop = EventLoop(name: "test.loop")
   do {
@@ -41,8 +42,18 @@ func started<Value: Sendable>(
 
 /// Bytes that differ from place to place, so that a shift or a swap shows.
 func pattern(_ count: Int, seed: Int = 0) -> [UInt8] {
-  (0..<count).map { UInt8(truncatingIfNeeded: ($0 &+ seed) &* 31 &+ ($0 >> 8)) }
+  var bytes: [UInt8] = []
+  bytes.reserveCapacity(count)
+  var start = seed % tile.count
+  while bytes.count < count {
+    bytes += tile[start..<min(tile.count, start + count - bytes.count)]
+    start = 0
+  }
+  return bytes
 }
+
+/// A prime number of bytes: no buffer's size is a multiple of it.
+private let tile: [UInt8] = (0..<65_521).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ ($0 >> 8)) }
 
 /// Everything up to the end.
 func readAll(_ stream: some ByteStream) async throws -> [UInt8] {
@@ -52,6 +63,7 @@ func readAll(_ stream: some ByteStream) async throws -> [UInt8] {
 }
 
 /// A folder that is gone after the test; short, for the sake of socket paths.
+@discardableResult
 func withFolder<Result>(_ body: (String) async throws -> Result) async throws -> Result {
   let path = "/tmp/pawl-\(UInt64.random(in: 0 ... .max))"
   try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)

@@ -5,7 +5,7 @@ import Testing
 @Suite(.timeLimit(.minutes(1)))
 struct WaitingTests {
   /// More than any kernel buffers for one connection here.
-  private static let tooMuch = 64 << 20
+  private static let tooMuch = 32 << 20
 
   @Test func aWriterWaitsWhileNobodyReadsAndNothingIsLost() async throws {
     try await withLoop { loop in
@@ -17,7 +17,7 @@ struct WaitingTests {
           try await client.write(block, deadline: .after(.milliseconds(100)))
           written += block.count
         }
-        Issue.record("64 MiB went out though nobody read")
+        Issue.record("32 MiB went out though nobody read")
       } catch is TimeoutError {
         // The block that timed out still goes out whole.
         written += block.count
@@ -97,7 +97,8 @@ struct WaitingTests {
         try await client.write([1, 2, 3])
         try await client.shutdownWrite()
       }
-      #expect(try await readAll(server) == block + [1, 2, 3])
+      let all = try await readAll(server)
+      #expect(all.count == block.count + 3 && all == block + [1, 2, 3])
       try await after.value
     }
   }
