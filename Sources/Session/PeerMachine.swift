@@ -1,0 +1,190 @@
+internal import Primitives
+
+/// All that happens between us and one peer above the link: sessions, their start and repair, delivery.
+///
+/// A value that does no I/O. Take a copy, let it make a step, commit the step's ``Outcome/commit`` durably, and only then
+/// keep the copy, send the frames and act on what was delivered; if the commit fails, drop the copy. A peer's nonsense
+/// never throws: it changes nothing or becomes a ``SessionEvent``.
+public struct PeerMachine: Sendable {
+  /// Envelopes under way: no more than a receiver may skip at once (``SkippedKeys/maximumGap``), so that losing all but
+  /// the last of them still leaves the last one readable.
+  public static let maximumUnacknowledged = 1_000
+  /// Bytes of envelopes under way: they are held in memory.
+  public static let maximumUnacknowledgedBytes = 8 << 20
+  /// Sessions with one peer, the given-up and the racing ones included. Two are ordinary.
+  static let maximumSessions = 8
+  /// Entries of the replay table. A peer that fills it has started a session every ten minutes for a month.
+  static let maximumReplays = 4_096
+  /// Bulk bytes after which the keys must turn.
+  static let turnBytes = 64 << 20
+
+  let identity: Identity
+  let crypto: SessionCrypto
+  /// Who the peer is.
+  public let peer: IdentityRecord
+  /// Our signed prekeys; to be set anew after every ``PrekeyRing/refresh(at:crypto:)``.
+  public var prekeys: PrekeyRing
+  /// Our `hello`, the first payload in each direction of each session: a JSON object with `"type":"hello"`.
+  public var hello: [UInt8]
+  /// Whether a link to the peer is up.
+  public internal(set) var isLinked = false
+
+  /// Oldest first.
+  var sessions: [Session] = []
+  var outbox = Outbox()
+  var waiting = WaitQueue()
+  var receipts = Receipts()
+  /// Unused one-time pairs of this peer's, oldest first.
+  var pairs: [OneTimePair] = []
+  var replays: [Digest: ReplayEntry] = [:]
+  var book = PeerBook()
+
+  /// The bundle we have asked for.
+  var request: BundleRequest?
+  /// From when on a session is to be started, if one is.
+  var startDue: UInt64?
+  /// The session to send a RESET for as soon as a minute has passed since the last.
+  var resetDue: SessionID?
+  var bundleBudget = Budget(capacity: 8, refillSeconds: 10)
+  var initiationBudget = Budget(capacity: 8, refillSeconds: 10)
+  var initiationFailures = 0
+
+  /// A bundle under way.
+  struct BundleRequest: Sendable {
+    let nonce: [UInt8]
+    let since: UInt64
+  }
+
+  /// The machine of a peer that we are pairing with.
+  public init(identity: Identity, peer: IdentityRecord, prekeys: PrekeyRing, hello: [UInt8], crypto: SessionCrypto) {
+    self.identity = identity
+    self.peer = peer
+    self.prekeys = prekeys
+    self.hello = hello
+    self.crypto = crypto
+  }
+
+  /// The machine as it was when the snapshot's last commit was made. Throws ``SessionError/Code/corruptState``.
+  public init(
+    identity: Identity, snapshot: PeerSnapshot, prekeys: PrekeyRing, hello: [UInt8], crypto: SessionCrypto
+  ) throws(SessionError) {
+    let peer = try IdentityRecord(stored: snapshot.peer.span)
+    self.init(identity: identity, peer: peer, prekeys: prekeys, hello: hello, crypto: crypto)
+    for stored in snapshot.sessions {
+      let session = try Session(stored: stored.bytes)
+      guard session.id == stored.id else { throw SessionError(.corruptState) }
+      sessions.append(session)
+    }
+    sessions.sort { $0.created < $1.created }
+    for entry in snapshot.outbox.sorted(by: { $0.sequence < $1.sequence }) {
+      outbox.append(Outbox.Item(entry: entry, payload: nil, isOwn: false))
+    }
+    for receipt in snapshot.received { _ = receipts.insert(receipt.digest, of: receipt.session) }
+    for stored in snapshot.pairs { pairs.append(try OneTimePair(stored)) }
+    pairs.sort { $0.issued < $1.issued }
+    for entry in snapshot.replays { replays[entry.hash] = entry }
+    if let state = snapshot.state { book = try PeerBook(stored: state) }
+  }
+
+  /// Whether both sides are confirmed, so that payloads go out at once.
+  public var isConfirmed: Bool { currentIndex != nil }
+
+  /// The session payloads go out in.
+  public var currentSession: SessionID? { currentIndex.map { sessions[$0].id } }
+
+  /// Envelopes the peer has not acknowledged.
+  public var unacknowledged: Int { outbox.items.count }
+
+  /// Payloads that wait for a confirmed session.
+  public var waitingCount: Int { waiting.payloads.count }
+
+  /// How things stand.
+  public var health: SessionHealth {
+    if isConfirmed { return .healthy }
+    if sessions.contains(where: { $0.standing == .quarantined }) { return .quarantined }
+    if sessions.contains(where: { $0.isStarting }) { return .starting }
+    return sessions.contains(where: { $0.isAnswering }) ? .unconfirmed : .none
+  }
+
+  /// The newest session that both sides are confirmed in and that neither has given up.
+  var currentIndex: Int? { sessions.lastIndex { $0.isConfirmed && $0.standing == .good } }
+
+  /// Whether the lower node id is ours: it starts sessions when both could.
+  var isLower: Bool { identity.id < peer.id }
+
+  /// Whether there is a session, or one on its way.
+  var hasSession: Bool { sessions.contains { $0.standing == .good } }
+}
+
+extension PeerMachine {
+  /// Sends a payload: a JSON object with a `type`, at most ``Envelope/maximumPayloadBytes``.
+  ///
+  /// Returning means that it is in the outbox, or, before both sides are confirmed, that it waits in memory. Throws
+  /// ``SessionError/Code/tooLarge``, ``SessionError/Code/outboxFull`` or ``SessionError/Code/queueFull``.
+  public mutating func send(_ payload: [UInt8], at now: UInt64) throws(SessionError) -> Outcome {
+    guard payload.count <= Envelope.maximumPayloadBytes else { throw SessionError(.tooLarge) }
+    var outcome = Outcome(peer: peer.id)
+    if let index = currentIndex, waiting.payloads.isEmpty {
+      guard hasRoom else { throw SessionError(.outboxFull) }
+      try seal(payload, isOwn: false, in: index, into: &outcome)
+    } else {
+      guard waiting.append(payload) else { throw SessionError(.queueFull) }
+      if !hasSession, isLower, startDue == nil { startDue = now }
+    }
+    try pump(at: now, into: &outcome)
+    return outcome
+  }
+
+  /// To be called first on every new link to the peer, with the frames that open it: COUNTERS, then everything that is not
+  /// acknowledged, byte for byte as it was.
+  ///
+  /// - Parameter peerStarts: on the inviter's side of a pairing, where the joiner starts the session.
+  public mutating func linkUp(at now: UInt64, peerStarts: Bool = false) throws(SessionError) -> Outcome {
+    var outcome = Outcome(peer: peer.id)
+    isLinked = true
+    request = nil
+    let known = sessions.filter { !$0.isStarting && $0.isSent }
+    outcome.frames.append(
+      .counters(known.map { SessionCounters(session: $0.id, committed: $0.committed, seen: $0.seen) }))
+    for session in sessions where session.isSent { resend(session, into: &outcome) }
+    if peerStarts, !hasSession { startDue = now + SessionTimes.joinerPatience }
+    try pump(at: now, into: &outcome)
+    return outcome
+  }
+
+  /// The last link to the peer is gone.
+  public mutating func linkDown() {
+    isLinked = false
+    if let request { startDue = request.since }
+    request = nil
+  }
+
+  /// Appends the frames of all a session has not had acknowledged.
+  func resend(_ session: Session, into outcome: inout Outcome) {
+    for item in outbox.items where item.entry.session == session.id {
+      outcome.frames.append(session.frame(item.entry.envelope))
+    }
+  }
+
+  /// Whether one more envelope may be under way.
+  var hasRoom: Bool {
+    unacknowledged < Self.maximumUnacknowledged && outbox.bytes < Self.maximumUnacknowledgedBytes
+  }
+
+  /// Seals a payload in a session, into the outbox and the commit.
+  mutating func seal(
+    _ payload: [UInt8], isOwn: Bool, in index: Int, into outcome: inout Outcome
+  ) throws(SessionError) {
+    let entry = try sessions[index].seal(payload, crypto: crypto)
+    outbox.append(Outbox.Item(entry: entry, payload: isOwn ? nil : payload, isOwn: isOwn))
+    outcome.commit.append(.putOutbox(entry))
+    outcome.commit.append(.putSession(sessions[index].id, sessions[index].stored))
+    if isLinked { outcome.frames.append(sessions[index].frame(entry.envelope)) }
+  }
+
+  /// Sends what has waited, as far as there is room.
+  mutating func release(into outcome: inout Outcome) throws(SessionError) {
+    guard let index = currentIndex else { return }
+    while hasRoom, let payload = waiting.popFirst() { try seal(payload, isOwn: false, in: index, into: &outcome) }
+  }
+}

@@ -1,0 +1,135 @@
+extension PeerMachine {
+  /// Takes a frame from the peer. Throws only if one of our own operations fails.
+  public mutating func receive(_ frame: LinkFrame, at now: UInt64) throws(SessionError) -> Outcome {
+    var outcome = Outcome(peer: peer.id)
+    switch frame {
+    case .envelope(let id, let envelope): try receive(envelope, of: id, at: now, into: &outcome)
+    case .initiation(let initiation): try receive(initiation, at: now, into: &outcome)
+    case .ack(let id, let digest): try acknowledge(digest, of: id, into: &outcome)
+    case .counters(let list): compare(list, at: now, into: &outcome)
+    case .bundleRequest(let nonce): try answer(nonce, at: now, into: &outcome)
+    case .bundle(let bytes): try receive(bundle: bytes, at: now, into: &outcome)
+    case .reset(let id): try reset(id, at: now, into: &outcome)
+    case .pairAccepted, .pairRefused, .close: outcome.events.append(.unexpectedFrame(frame.type))
+    }
+    try pump(at: now, into: &outcome)
+    return outcome
+  }
+
+  /// An envelope outside an INIT, or inside one that is known.
+  mutating func receive(
+    _ bytes: [UInt8], of id: SessionID, at now: UInt64, into outcome: inout Outcome
+  ) throws(SessionError) {
+    let digest = EnvelopeDigest(of: bytes)
+    if receipts.contains(digest, of: id) {
+      outcome.frames.append(.ack(id, digest))
+      return
+    }
+    guard let index = sessions.firstIndex(where: { $0.id == id }) else {
+      askForReset(id, at: now, into: &outcome)
+      return
+    }
+    guard sessions[index].standing != .quarantined else { return }
+    do {
+      let envelope = try Envelope(parsing: bytes.span)
+      let wasConfirmed = sessions[index].isConfirmed
+      let letter = try sessions[index].open(envelope, prekeys: prekeys, at: now)
+      try accept(letter, digest: digest, in: index, isNewlyConfirmed: !wasConfirmed && sessions[index].isConfirmed, at: now, into: &outcome)
+    } catch let error as SessionError where error.code == .internalFailure {
+      throw error
+    } catch {
+      refuse(index, at: now, into: &outcome)
+    }
+  }
+
+  /// A bad envelope changes nothing and is not answered; the third in a row asks for another session.
+  private mutating func refuse(_ index: Int, at now: UInt64, into outcome: inout Outcome) {
+    outcome.events.append(.refusedEnvelope(sessions[index].id))
+    sessions[index].failures += 1
+    guard sessions[index].failures >= Session.maximumFailures else { return }
+    sessions[index].failures = 0
+    askForReset(sessions[index].id, at: now, into: &outcome)
+  }
+
+  /// A genuine, new letter: what it means for the session, the acknowledgement, and its payload.
+  mutating func accept(
+    _ letter: Letter, digest: EnvelopeDigest, in index: Int, isNewlyConfirmed: Bool, at now: UInt64,
+    into outcome: inout Outcome
+  ) throws(SessionError) {
+    let id = sessions[index].id
+    guard letter.seen <= sessions[index].committed else {
+      quarantine(index, at: now, into: &outcome)
+      return
+    }
+    outcome.frames.append(.ack(id, digest))
+    outcome.commit.append(.putReceived(id, digest, at: now))
+    if receipts.insert(digest, of: id) { outcome.commit.append(.trimReceived(id, keep: Receipts.kept)) }
+    outcome.commit.append(.putSession(id, sessions[index].stored))
+    let type = deliver(letter, in: index, into: &outcome)
+    let sealed = sessions[index].committed
+    if isNewlyConfirmed { try didConfirm(id, at: now, into: &outcome) }
+    // `didConfirm` may have given up other sessions, and indices move.
+    guard let index = sessions.firstIndex(where: { $0.id == id }), sessions[index].standing == .good else { return }
+    guard sessions[index].committed == sealed, sessions[index].ratchet.isTurnDue else { return }
+    if sessions[index].isAnswering {
+      try seal(hello, isOwn: true, in: index, into: &outcome)
+    } else if isNewlyConfirmed || type == PayloadType.turn {
+      try seal(PayloadType.turnedPayload, isOwn: true, in: index, into: &outcome)
+    }
+  }
+
+  /// Hands a payload on if it may be acted upon. Returns its type.
+  private func deliver(_ letter: Letter, in index: Int, into outcome: inout Outcome) -> String? {
+    let session = sessions[index]
+    guard let type = PayloadType.read(letter.payload) else {
+      outcome.events.append(.malformedPayload(session.id))
+      return nil
+    }
+    switch type {
+    case PayloadType.turn, PayloadType.turned: break
+    case PayloadType.hello where !session.isConfirmed, _ where session.isConfirmed:
+      outcome.delivered.append(
+        Delivered(
+          session: session.id, sequence: letter.sequence, isConfirmed: session.isConfirmed, type: type,
+          payload: letter.payload))
+    default: outcome.events.append(.prematurePayload(session.id))
+    }
+    return type
+  }
+
+  /// Both sides have answered each other in a session: it is the one to use, and what it replaces is wound up.
+  private mutating func didConfirm(_ id: SessionID, at now: UInt64, into outcome: inout Outcome) throws(SessionError) {
+    outcome.events.append(.confirmed(id))
+    startDue = nil
+    request = nil
+    guard let index = sessions.firstIndex(where: { $0.id == id }) else { return }
+    let older = sessions[..<index].map(\.id)
+    let isNewest = currentIndex == index
+    if !isNewest { markReplaced(index, at: now, into: &outcome) }
+    for other in older {
+      guard let index = sessions.firstIndex(where: { $0.id == other }) else { continue }
+      if sessions[index].isStarting || sessions[index].standing == .abandoned || sessions[index].standing == .quarantined {
+        giveUp(index, at: now, into: &outcome)
+      } else {
+        markReplaced(index, at: now, into: &outcome)
+      }
+    }
+    try release(into: &outcome)
+  }
+
+  private mutating func markReplaced(_ index: Int, at now: UInt64, into outcome: inout Outcome) {
+    guard sessions[index].replaced == 0 else { return }
+    sessions[index].replaced = now
+    outcome.commit.append(.putSession(sessions[index].id, sessions[index].stored))
+  }
+
+  /// An envelope has arrived: it need not be sent again.
+  private mutating func acknowledge(
+    _ digest: EnvelopeDigest, of id: SessionID, into outcome: inout Outcome
+  ) throws(SessionError) {
+    guard let entry = outbox.remove(digest, of: id) else { return }
+    outcome.commit.append(.deleteOutbox(id, digest))
+    outcome.events.append(.acknowledged(id, sequence: entry.sequence))
+    try release(into: &outcome)
+  }
+}

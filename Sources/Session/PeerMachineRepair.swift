@@ -1,0 +1,92 @@
+/// What goes wrong between two sides that mean well: lost, restored and cloned states.
+extension PeerMachine {
+  /// Compares where sessions stand, at the start of a link.
+  mutating func compare(_ list: [SessionCounters], at now: UInt64, into outcome: inout Outcome) {
+    for entry in list {
+      guard let index = sessions.firstIndex(where: { $0.id == entry.session }) else {
+        if !book.retired.contains(entry.session) { askForReset(entry.session, at: now, into: &outcome) }
+        continue
+      }
+      guard sessions[index].standing != .quarantined else { continue }
+      if entry.seen > sessions[index].committed {
+        quarantine(index, at: now, into: &outcome)
+      } else if entry.committed < sessions[index].seen {
+        outcome.events.append(.peerRollback(entry.session))
+      }
+    }
+    if !hasSession, isLower, startDue == nil { startDue = now }
+  }
+
+  /// The peer has seen what we do not remember sending: this state is a copy of an older one. Nothing is sealed or opened
+  /// with it again; the peer is asked for a fresh session.
+  mutating func quarantine(_ index: Int, at now: UInt64, into outcome: inout Outcome) {
+    sessions[index].standing = .quarantined
+    outcome.commit.append(.putSession(sessions[index].id, sessions[index].stored))
+    outcome.events.append(.rollback(sessions[index].id))
+    askForReset(sessions[index].id, at: now, into: &outcome)
+  }
+
+  /// Sends RESET, at most once a minute; sooner, it is sent when the minute is over.
+  mutating func askForReset(_ id: SessionID, at now: UInt64, into outcome: inout Outcome) {
+    guard isLinked, book.resetSent == 0 || now >= book.resetSent + SessionTimes.resetInterval || now < book.resetSent else {
+      resetDue = id
+      return
+    }
+    resetDue = nil
+    book.resetSent = now
+    outcome.commit.append(.putState(book.stored))
+    outcome.frames.append(.reset(id))
+    outcome.events.append(.resetSent(id))
+  }
+
+  /// The peer cannot use a session. All it achieves is a fresh one, at most once a minute.
+  mutating func reset(_ id: SessionID, at now: UInt64, into outcome: inout Outcome) throws(SessionError) {
+    outcome.events.append(.resetReceived(id))
+    if id == .none {
+      for index in sessions.indices where sessions[index].isStarting { abandon(index, into: &outcome) }
+      if try answerSuperseded(into: &outcome) { return }
+    } else if let index = sessions.firstIndex(where: { $0.id == id }) {
+      if let current = currentIndex, current > index {
+        // Something newer is in use: what was left in the old one goes out there.
+        giveUp(index, at: now, into: &outcome)
+        try release(into: &outcome)
+        return
+      }
+      abandon(index, into: &outcome)
+    }
+    guard !hasSession, startDue == nil, request == nil else { return }
+    let soonest = book.started + SessionTimes.resetInterval
+    startDue = book.started == 0 || now < book.started ? now : max(now, soonest)
+  }
+
+  private mutating func abandon(_ index: Int, into outcome: inout Outcome) {
+    guard sessions[index].isSent else { return }
+    sessions[index].standing = .abandoned
+    outcome.commit.append(.putSession(sessions[index].id, sessions[index].stored))
+  }
+
+  /// Our own start came to nothing; if the peer's, which it had beaten, is still there, that one is answered.
+  private mutating func answerSuperseded(into outcome: inout Outcome) throws(SessionError) -> Bool {
+    guard let index = sessions.lastIndex(where: { $0.isAnswering && $0.standing == .superseded }) else { return false }
+    sessions[index].standing = .good
+    try seal(hello, isOwn: true, in: index, into: &outcome)
+    return true
+  }
+
+  /// Deletes a session. What the peer has not acknowledged of it waits for the next one, as far as it is remembered.
+  mutating func giveUp(_ index: Int, at now: UInt64, into outcome: inout Outcome) {
+    let id = sessions.remove(at: index).id
+    let left = outbox.removeAll(of: id)
+    let payloads = left.compactMap(\.payload)
+    waiting.putBack(payloads)
+    let lost = left.count { $0.payload == nil && !$0.isOwn }
+    if lost > 0 { outcome.events.append(.undeliverable(id, count: lost)) }
+    if !left.isEmpty { outcome.commit.append(.deleteOutboxes(id)) }
+    outcome.commit.append(.deleteSession(id))
+    if let forgotten = book.retire(id) {
+      receipts.trim(forgotten, keep: 0)
+      outcome.commit.append(.trimReceived(forgotten, keep: 0))
+    }
+    outcome.commit.append(.putState(book.stored))
+  }
+}

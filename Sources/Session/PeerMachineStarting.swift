@@ -1,0 +1,176 @@
+internal import Primitives
+
+/// How sessions begin.
+extension PeerMachine {
+  /// A bundle with a one-time pair for the joiner, as the inviter answers it in the pairing. To be committed together with
+  /// the peer and the use of its ticket.
+  public mutating func pairingBundle(at now: UInt64) throws(SessionError) -> (bundle: Bundle, commit: SessionCommit) {
+    var outcome = Outcome(peer: peer.id)
+    let bundle = try issueBundle(nonce: Bundle.pushedNonce, at: now, into: &outcome)
+    return (bundle, outcome.commit)
+  }
+
+  /// Starts a session with a verified bundle of the peer's: PQXDH, and our `hello` in the first envelope.
+  public mutating func start(with bundle: Bundle, at now: UInt64) throws(SessionError) -> Outcome {
+    var outcome = Outcome(peer: peer.id)
+    try start(bundle, at: now, into: &outcome)
+    return outcome
+  }
+
+  private mutating func start(_ bundle: Bundle, at now: UInt64, into outcome: inout Outcome) throws(SessionError) {
+    let own = try prekeys.bundle(from: identity, to: peer.id, at: now, crypto: crypto)
+    let session: Session
+    do {
+      let (head, secrets) = try KeyAgreement.initiate(
+        identity: identity, peer: peer, bundle: bundle, own: own, crypto: crypto)
+      let ratchet = try Ratchet(
+        initiating: secrets, spk: bundle.spk, confirmationPrekey: try prekeys.current().id, crypto: crypto)
+      session = Session(secrets: secrets, ratchet: ratchet, phase: .starting(head), isOurs: true, at: now)
+    } catch {
+      throw SessionError(.internalFailure)
+    }
+    startDue = nil
+    request = nil
+    book.started = now
+    outcome.commit.append(.putState(book.stored))
+    insert(session, at: now, into: &outcome)
+    outcome.events.append(.started(session.id, byUs: true))
+    try seal(hello, isOwn: true, in: sessions.count - 1, into: &outcome)
+  }
+
+  /// Adds a session; if there are too many, the oldest that is not in use goes.
+  private mutating func insert(_ session: Session, at now: UInt64, into outcome: inout Outcome) {
+    if sessions.count >= Self.maximumSessions {
+      let current = currentIndex
+      if let oldest = sessions.indices.first(where: { $0 != current }) { giveUp(oldest, at: now, into: &outcome) }
+    }
+    sessions.append(session)
+  }
+
+  /// INIT: a known one brings one more envelope to its session, a new one makes a session if its envelope opens.
+  mutating func receive(
+    _ initiation: Initiation, at now: UInt64, into outcome: inout Outcome
+  ) throws(SessionError) {
+    let head = initiation.head
+    guard head.initiator == peer.id else { return outcome.events.append(.refusedInitiation(.wrongOwner)) }
+    guard head.responder == identity.id else { return outcome.events.append(.refusedInitiation(.wrongAddressee)) }
+    if let known = replays[head.replayHash] {
+      try receive(initiation.envelope, of: known.session, at: now, into: &outcome)
+      if let session = sessions.first(where: { $0.id == known.session && $0.isAnswering && $0.isSent }) {
+        resend(session, into: &outcome)
+      }
+      return
+    }
+    guard initiationBudget.spend(at: now), replays.count < Self.maximumReplays else {
+      return outcome.events.append(.refusedInitiation(.refused))
+    }
+    do throws(SessionError) {
+      try respond(to: initiation, at: now, into: &outcome)
+    } catch {
+      guard error.code != .internalFailure else { throw error }
+      outcome.events.append(.refusedInitiation(error.code))
+      initiationFailures += 1
+      // Prekeys that are gone come back with a fresh bundle; a forged envelope is not worth an answer.
+      let isStale = error.code == .unknownPrekey || error.code == .expired
+      guard isStale || initiationFailures >= Session.maximumFailures else { return }
+      initiationFailures = 0
+      askForReset(.none, at: now, into: &outcome)
+    }
+  }
+
+  private mutating func respond(
+    to initiation: Initiation, at now: UInt64, into outcome: inout Outcome
+  ) throws(SessionError) {
+    let head = initiation.head
+    guard head.spkID == head.pqspkID, let generation = prekeys.find(head.spkID), generation.dies > now else {
+      throw SessionError(.unknownPrekey)
+    }
+    let pair = pairs.first { $0.id == head.pairID }
+    guard head.pairID == 0 || pair != nil else { throw SessionError(.unknownPrekey) }
+    let bundle = try Bundle(parsing: head.bundle.span)
+    try bundle.verify(owner: peer, addressee: identity.id, at: now)
+    var session: Session
+    let letter: Letter
+    do {
+      let envelope = try Envelope(parsing: initiation.envelope.span)
+      let secrets = try KeyAgreement.respond(
+        identity: identity, peer: peer, head: head, prekeys: generation, pair: pair)
+      let ratchet = try Ratchet(
+        responding: secrets, prekeys: generation, confirmationKey: bundle.pqspk, first: envelope)
+      session = Session(secrets: secrets, ratchet: ratchet, phase: .answering, isOurs: false, at: now)
+      letter = try session.open(envelope, prekeys: prekeys, at: now)
+    } catch {
+      throw SessionError(.refused)
+    }
+    initiationFailures = 0
+    settleRace(with: &session, into: &outcome)
+    if let pair {
+      pairs.removeAll { $0.id == pair.id }
+      outcome.commit.append(.deletePair(pair.id))
+    }
+    let entry = ReplayEntry(hash: head.replayHash, session: session.id, expires: generation.dies)
+    replays[entry.hash] = entry
+    outcome.commit.append(.putReplay(entry))
+    if session.standing == .good {
+      startDue = nil
+      request = nil
+    }
+    insert(session, at: now, into: &outcome)
+    outcome.events.append(.started(session.id, byUs: false))
+    try accept(
+      letter, digest: EnvelopeDigest(of: initiation.envelope), in: sessions.count - 1, isNewlyConfirmed: false, at: now,
+      into: &outcome)
+  }
+
+  /// Two sessions were started at the same time: both sides use the one the lower node started. The other is still
+  /// received from, so that nothing under way in it is lost, and is not answered.
+  private mutating func settleRace(with session: inout Session, into outcome: inout Outcome) {
+    for index in sessions.indices where sessions[index].isStarting && sessions[index].standing == .good {
+      if isLower {
+        session.standing = .superseded
+      } else {
+        sessions[index].standing = .superseded
+        outcome.commit.append(.putSession(sessions[index].id, sessions[index].stored))
+      }
+    }
+  }
+
+  /// BUNDLE_REQ: a bundle with a one-time pair. Asking is bounded in time by the budget and in space by the pairs.
+  mutating func answer(_ nonce: [UInt8], at now: UInt64, into outcome: inout Outcome) throws(SessionError) {
+    guard nonce.count == Bundle.nonceBytes, nonce != Bundle.pushedNonce, bundleBudget.spend(at: now) else {
+      return outcome.events.append(.unexpectedFrame(0x05))
+    }
+    outcome.frames.append(.bundle(try issueBundle(nonce: nonce, at: now, into: &outcome).bytes))
+  }
+
+  private mutating func issueBundle(
+    nonce: [UInt8], at now: UInt64, into outcome: inout Outcome
+  ) throws(SessionError) -> Bundle {
+    let pair: OneTimePair
+    if pairs.count >= OneTimePair.maximumUnused {
+      pair = OneTimePair(again: pairs.removeFirst(), at: now)
+    } else {
+      var id = crypto.randomID()
+      while pairs.contains(where: { $0.id == id }) { id = crypto.randomID() }
+      pair = OneTimePair(id: id, at: now, randomness: crypto.randomness)
+    }
+    pairs.append(pair)
+    outcome.commit.append(.putPair(pair.id, pair.stored.bytes))
+    return try Bundle.issue(
+      by: identity, to: peer.id, nonce: nonce, prekeys: try prekeys.current(), pairs: [pair], at: now, crypto: crypto)
+  }
+
+  /// BUNDLE: the one we asked for starts a session.
+  mutating func receive(bundle bytes: [UInt8], at now: UInt64, into outcome: inout Outcome) throws(SessionError) {
+    guard let request else { return outcome.events.append(.unexpectedFrame(0x06)) }
+    let bundle: Bundle
+    do throws(SessionError) {
+      bundle = try Bundle(parsing: bytes.span)
+      guard bundle.nonce == request.nonce else { throw SessionError(.refused) }
+      try bundle.verify(owner: peer, addressee: identity.id, at: now)
+    } catch {
+      return outcome.events.append(.refusedBundle(error.code))
+    }
+    try start(bundle, at: now, into: &outcome)
+  }
+}

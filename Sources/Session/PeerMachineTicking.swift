@@ -1,0 +1,69 @@
+internal import Primitives
+
+/// What time and traffic make due.
+extension PeerMachine {
+  /// To be called every ten seconds or so.
+  public mutating func tick(at now: UInt64) throws(SessionError) -> Outcome {
+    var outcome = Outcome(peer: peer.id)
+    expire(at: now, into: &outcome)
+    if isLinked, let index = currentIndex {
+      let session = sessions[index]
+      let life = SessionTimes.sessionLife + (isLower ? 0 : SessionTimes.sessionLifeGrace)
+      let isUnderWay = sessions[index...].contains { !$0.isConfirmed && $0.standing == .good }
+      if session.created + life <= now, !isUnderWay, request == nil, startDue == nil { startDue = now }
+      if session.turned + SessionTimes.idleTurnInterval <= now { try askForTurn(index, into: &outcome) }
+    }
+    if let id = resetDue { askForReset(id, at: now, into: &outcome) }
+    if let request, request.since + SessionTimes.bundlePatience <= now {
+      self.request = nil
+      startDue = now
+    }
+    try pump(at: now, into: &outcome)
+    return outcome
+  }
+
+  /// To be called as bulk bytes go or come, so that the keys under them turn: every 64 MiB and every 30 seconds.
+  public mutating func noteTraffic(bytes: Int, at now: UInt64) throws(SessionError) -> Outcome {
+    var outcome = Outcome(peer: peer.id)
+    guard let index = currentIndex else { return outcome }
+    sessions[index].trafficBytes += max(0, bytes)
+    let isDue =
+      sessions[index].trafficBytes >= Self.turnBytes || sessions[index].turned + SessionTimes.turnInterval <= now
+    if isDue { try askForTurn(index, into: &outcome) }
+    return outcome
+  }
+
+  private mutating func askForTurn(_ index: Int, into outcome: inout Outcome) throws(SessionError) {
+    guard !sessions[index].isTurnAsked, hasRoom else { return }
+    sessions[index].isTurnAsked = true
+    try seal(PayloadType.turnPayload, isOwn: true, in: index, into: &outcome)
+  }
+
+  /// Deletes what has had its time.
+  private mutating func expire(at now: UInt64, into outcome: inout Outcome) {
+    for session in sessions {
+      guard let index = sessions.firstIndex(where: { $0.id == session.id }), let current = currentIndex, current != index
+      else { continue }
+      let isOver = session.replaced != 0 && session.replaced + SessionTimes.replacedSessionLife <= now
+      let isStale = !session.isConfirmed && session.created + SessionTimes.replacedSessionLife <= now
+      if isOver || isStale { giveUp(index, at: now, into: &outcome) }
+    }
+    for pair in pairs where pair.dies <= now { outcome.commit.append(.deletePair(pair.id)) }
+    pairs.removeAll { $0.dies <= now }
+    if replays.values.contains(where: { $0.expires <= now }) {
+      replays = replays.filter { $0.value.expires > now }
+      outcome.commit.append(.deleteReplays(expiredAt: now))
+    }
+  }
+
+  /// Asks for a bundle if a session is to be started and it is time.
+  mutating func pump(at now: UInt64, into outcome: inout Outcome) throws(SessionError) {
+    guard isLinked, request == nil, let due = startDue, due <= now else { return }
+    startDue = nil
+    let nonce = crypto.randomness.bytes(Bundle.nonceBytes)
+    request = BundleRequest(nonce: nonce, since: now)
+    book.started = now
+    outcome.commit.append(.putState(book.stored))
+    outcome.frames.append(.bundleRequest(nonce))
+  }
+}

@@ -1,0 +1,148 @@
+internal import Primitives
+
+/// One session's ratchet: Double Ratchet with header encryption (§4 of the published document), with a KEM ratchet beside
+/// it that turns at the same instant.
+///
+/// A value over immutable secrets: working on a copy costs a few references, and a secret is wiped when the last copy
+/// that holds it goes. A receiving step that fails leaves nothing behind.
+struct Ratchet: Sendable {
+  /// RKe and RKp
+  var roots: RootKeys
+  /// What we do when we send next.
+  var sending: Sending
+  /// The newest chain of the other side.
+  var receiving: Receiving
+  /// NHKr: the header key of the chain the other side will begin next.
+  var nextReceivingHeaderKey: SecretBox
+  /// Older chains of the other side that miss messages.
+  var skipped = SkippedKeys()
+
+  /// Whose turn it is.
+  enum Sending: Sendable {
+    /// The other side has begun a chain since we last sent: our next message begins one too.
+    case turn(DueTurn)
+    /// We are in a chain.
+    case chain(SendingChain)
+  }
+
+  /// What the other side has sent.
+  enum Receiving: Sendable {
+    /// Nothing yet: we started the session, and only the answer to our first chain is welcome.
+    case answerAwaited
+    /// Its newest chain.
+    case chain(ReceivingChain)
+  }
+
+  /// What we need to begin a chain.
+  struct DueTurn: Sendable {
+    /// NHKs, which becomes HKs.
+    let headerKey: SecretBox
+    /// What we agree with and encapsulate to.
+    let remote: RemoteRatchetKeys
+    /// PN: messages in our chain before.
+    let previousCount: UInt32
+    /// At the responder's first chain: the signed prekey of the initiator's bundle.
+    let confirmationKey: MLKEM1024.PublicKey?
+  }
+
+  /// A chain of ours.
+  struct SendingChain: Sendable {
+    /// HKs
+    let headerKey: SecretBox
+    /// NHKs
+    let nextHeaderKey: SecretBox
+    /// DHs and the KEM key the other side answers to.
+    let keys: LocalRatchetKeys
+    /// KB, the same in every header of the chain.
+    let kemBlock: [UInt8]
+    /// PN
+    let previousCount: UInt32
+    /// Which of our signed prekeys the answer to this chain encapsulates to; zero unless it is the initiator's first.
+    let confirmationPrekey: UInt32
+    /// CKs
+    var chain: ChainKeys
+    /// Ns
+    var number: UInt32
+  }
+
+  /// A chain of the other side.
+  struct ReceivingChain: Sendable {
+    /// HKr
+    let headerKey: SecretBox
+    /// What every header of the chain must match.
+    let fingerprint: Digest
+    /// CKr
+    var chain: ChainKeys
+    /// Nr
+    var number: UInt32
+    /// Messages before Nr that have not come.
+    var skipped: [SkippedKey]
+  }
+}
+
+extension Ratchet {
+  /// The initiator's ratchet (RatchetInitAliceHE): begins the first chain against SPK_B at once.
+  ///
+  /// - Parameter confirmationPrekey: the generation named by the bundle in our INIT.
+  init(
+    initiating secrets: SessionSecrets, spk: X25519.PublicKey, confirmationPrekey: UInt32, crypto: SessionCrypto
+  ) throws(CryptoError) {
+    let keys = LocalRatchetKeys(crypto.randomness)
+    let step = secrets.roots.advanced(dh: try X25519.agree(keys.dh, spk), shared: .none)
+    roots = step.roots
+    sending = .chain(
+      SendingChain(
+        headerKey: secrets.initiatorHeaderKey, nextHeaderKey: step.nextHeaderKey, keys: keys,
+        kemBlock: RatchetHeader.kemBlock(keys.kem.publicKey, .none), previousCount: 0,
+        confirmationPrekey: confirmationPrekey, chain: step.chain, number: 0))
+    receiving = .answerAwaited
+    nextReceivingHeaderKey = secrets.responderNextHeaderKey
+  }
+
+  /// Seals the next message. Begins a new chain first if the other side has.
+  mutating func seal(_ letter: Letter, associatedData: [UInt8], crypto: SessionCrypto) throws(CryptoError) -> [UInt8] {
+    var current = try chainToSend(crypto)
+    guard current.number < .max else { throw CryptoError(.badLength) }
+    let header = RatchetHeader.encode(
+      dh: current.keys.dh.publicKey, previousCount: current.previousCount, number: current.number,
+      kemBlock: current.kemBlock)
+    let (messageKey, next) = current.chain.stepped()
+    let envelope = Envelope.seal(
+      header: header, headerKey: current.headerKey, letter: letter, messageKey: messageKey,
+      associatedData: associatedData, salt: crypto.randomness.bytes(Envelope.saltBytes))
+    current.chain = next
+    current.number += 1
+    sending = .chain(current)
+    return envelope
+  }
+
+  /// Whether the other side has answered since we began our newest chain: our keys have turned.
+  var isTurnDue: Bool {
+    if case .turn = sending { true } else { false }
+  }
+
+  private mutating func chainToSend(_ crypto: SessionCrypto) throws(CryptoError) -> SendingChain {
+    switch sending {
+    case .chain(let chain): return chain
+    case .turn(let turn):
+      let keys = LocalRatchetKeys(crypto.randomness)
+      let dh = try X25519.agree(keys.dh, turn.remote.dh)
+      let first = crypto.encapsulate768(turn.remote.kem)
+      let step: RootKeys.Step
+      let encapsulation: RatchetHeader.Encapsulation
+      if let key = turn.confirmationKey {
+        let second = crypto.encapsulate1024(key)
+        encapsulation = .confirm(first.ciphertext, second.ciphertext)
+        step = roots.advanced(dh: dh, shared: .two(SecretBox(first.sharedSecret.clone()), SecretBox(second.sharedSecret.clone())))
+      } else {
+        encapsulation = .answer(first.ciphertext)
+        step = roots.advanced(dh: dh, shared: .one(SecretBox(first.sharedSecret.clone())))
+      }
+      roots = step.roots
+      return SendingChain(
+        headerKey: turn.headerKey, nextHeaderKey: step.nextHeaderKey, keys: keys,
+        kemBlock: RatchetHeader.kemBlock(keys.kem.publicKey, encapsulation), previousCount: turn.previousCount,
+        confirmationPrekey: 0, chain: step.chain, number: 0)
+    }
+  }
+}

@@ -1,0 +1,84 @@
+internal import Primitives
+internal import Wire
+
+/// The header of an envelope before its encryption: `dh 32‖PN u32‖N u32‖KB`.
+struct RatchetHeader: Sendable {
+  /// Bytes of the longest header with its tag.
+  static let maximumSealedBytes =
+    32 + 8 + 1 + MLKEM768.publicKeyBytes + MLKEM768.ciphertextBytes + MLKEM1024.ciphertextBytes + 16
+
+  /// What the chain's sender did in the KEM ratchet when it began the chain.
+  enum Encapsulation: Hashable, Sendable {
+    /// 01, the initiator's first chain: there was no key to encapsulate to.
+    case none
+    /// 02, every later chain: a secret to the receiver's last ML-KEM-768 key.
+    case answer([UInt8])
+    /// 03, the responder's first chain (CONFIRM): and one to the signed prekey in the INIT's bundle.
+    case confirm([UInt8], [UInt8])
+
+    fileprivate var flag: UInt8 {
+      switch self {
+      case .none: 1
+      case .answer: 2
+      case .confirm: 3
+      }
+    }
+  }
+
+  /// The chain's ratchet keys.
+  let keys: RemoteRatchetKeys
+  /// PN: messages in the sender's chain before this one.
+  let previousCount: UInt32
+  /// N: this message's number in its chain.
+  let number: UInt32
+  /// The rest of KB.
+  let encapsulation: Encapsulation
+  /// SHA-256 of all that is the same in every header of one chain.
+  let chainFingerprint: Digest
+
+  /// Reads a decrypted header. Unknown flags and trailing bytes are refused.
+  init(parsing bytes: Span<UInt8>) throws(WireError) {
+    var reader = ByteReader(bytes)
+    let dhBytes = try reader.bytes(32)
+    previousCount = try reader.u32()
+    number = try reader.u32()
+    let constant = bytes.extracting(40..<bytes.count)
+    let flag = try reader.u8()
+    let kemBytes = try reader.bytes(MLKEM768.publicKeyBytes)
+    switch flag {
+    case 1: encapsulation = .none
+    case 2: encapsulation = .answer(try reader.bytes(MLKEM768.ciphertextBytes))
+    case 3:
+      let first = try reader.bytes(MLKEM768.ciphertextBytes)
+      encapsulation = .confirm(first, try reader.bytes(MLKEM1024.ciphertextBytes))
+    default: throw .invalid
+    }
+    try reader.finish()
+    guard let dh = try? X25519.PublicKey(dhBytes), let kem = try? MLKEM768.PublicKey(kemBytes) else { throw .invalid }
+    keys = RemoteRatchetKeys(dh: dh, kem: kem)
+    var hasher = SHA256Hash.Hasher()
+    hasher.update(bytes.extracting(0..<36))
+    hasher.update(constant)
+    chainFingerprint = hasher.finalize()
+  }
+
+  /// `KB = flag‖ek768‖[ct768]‖[ct1024]`
+  static func kemBlock(_ key: MLKEM768.PublicKey, _ encapsulation: Encapsulation) -> [UInt8] {
+    let head = [encapsulation.flag] + key.bytes
+    switch encapsulation {
+    case .none: return head
+    case .answer(let ciphertext): return head + ciphertext
+    case .confirm(let first, let second): return head + first + second
+    }
+  }
+
+  /// The header's bytes for one message of a chain of ours.
+  static func encode(dh: X25519.PublicKey, previousCount: UInt32, number: UInt32, kemBlock: [UInt8]) -> [UInt8] {
+    var writer = ByteWriter(capacity: 40 + kemBlock.count)
+    writer.append(dh.bytes)
+    writer.u32(previousCount)
+    writer.u32(number)
+    writer.append(kemBlock)
+    return writer.bytes
+  }
+}
