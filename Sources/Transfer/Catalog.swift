@@ -83,7 +83,9 @@ private struct Position: Comparable {
 
   /// `NAME@vN`; nil for anything else. A name has no `@`.
   init?(_ text: String) {
-    guard let reference = try? ArtifactReference(text), reference.peer == nil, let version = reference.version else { return nil }
+    guard let reference = try? ArtifactReference(text), reference.peer == nil, let version = reference.version else {
+      return nil
+    }
     self.init(name: reference.name.text, version: version)
   }
 

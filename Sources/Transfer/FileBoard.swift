@@ -139,7 +139,9 @@ extension FileBoard {
       guard case .needsLeaves = stages[order[place]] else { continue }
       let list = layouts[order[place]].leafPieces
       let held = leafBytes + bytes
-      guard held == 0 || held + list.sizeBytes <= PullLimits.leafWindowBytes, ranges.count < TransferLimits.ranges else { break }
+      guard held == 0 || held + list.sizeBytes <= PullLimits.leafWindowBytes, ranges.count < TransferLimits.ranges else {
+        break
+      }
       ranges.append(ChunkRange(file: order[place], first: 0, count: list.count))
       bytes += list.sizeBytes
     }

@@ -87,7 +87,7 @@ public struct FrameTicket: Sendable {
         verdict = .good
         try unsafe write(plaintext)
       }
-    } catch where verdict != .good {
+    } catch  where verdict != .good {
       return .badTag
     }
     return verdict
