@@ -16,6 +16,7 @@ extension ClientCommand {
       if output.json {
         Terminal.out(Lines.failure(failure))
       } else {
+        Terminal.out(failure.findings.joined(separator: "\n"))
         Terminal.error(failure.text)
       }
       throw ArgumentParser.ExitCode(failure.exit)
@@ -93,11 +94,13 @@ struct Report {
 extension Failure {
   /// For people: `pawl: what happened`, and on the next line what to do.
   var text: String {
-    let message = "pawl: " + TerminalText.escape(message, doublingBackslashes: false)
-    var lines = [message]
-    if let placed { lines.insert(contentsOf: PullReport.lines(placed), at: 0) }
-    if let checked { lines.insert(contentsOf: CheckReport.lines(checked, verbose: false), at: 0) }
+    var lines = ["pawl: " + TerminalText.escape(message, doublingBackslashes: false)]
     if let hint { lines.append("      " + TerminalText.escape(hint, doublingBackslashes: false)) }
     return lines.joined(separator: "\n")
+  }
+
+  /// What was done or found nevertheless: a result like any other.
+  var findings: [String] {
+    (placed.map(PullReport.lines) ?? []) + (checked.map { CheckReport.lines($0, verbose: false) } ?? [])
   }
 }

@@ -24,7 +24,9 @@ struct Pull: ClientCommand {
   @Option(help: ArgumentHelp("A further source. May be repeated.", valueName: "peer"))
   var from: [String] = []
 
-  @Option(help: ArgumentHelp("What to do where a different file is already. (default: skip)", valueName: "skip|overwrite|rename"))
+  @Option(
+    help: ArgumentHelp(
+      "What to do where a different file is already. (default: skip)", valueName: "skip|overwrite|rename"))
   var conflict: ConflictRule?
 
   @Flag(help: "Wait until every file was read back from disk.")

@@ -18,15 +18,14 @@ struct Status: ClientCommand {
     var lines = [
       "node \(TerminalText.escape(status.name)) is running (pid \(status.pid), up \(uptime), version \(status.version))"
     ]
-    lines += Table.facts([
-      ("fingerprint", status.fingerprint),
-      ("listening", TerminalText.escape(status.listening)),
-      ("state", TerminalText.escape(status.state)),
-      ("shared", Units.plural(status.shared, "artifact")),
+    var facts = [
+      ("fingerprint", status.fingerprint), ("listening", TerminalText.escape(status.listening)),
+      ("state", TerminalText.escape(status.state)), ("shared", Units.plural(status.shared, "artifact")),
       ("peers", status.peers.isEmpty ? "none yet; invite one with: pawl invite" : "\(online) of \(status.peers.count) online"),
-    ])
-    if status.tickets > 0 { lines += Table.facts([("tickets", "\(status.tickets) waiting to be used")]) }
-    if output.verbose { lines += Table.facts([("node id", status.node)]) }
+    ]
+    if status.tickets > 0 { facts.append(("tickets", "\(status.tickets) waiting to be used")) }
+    if output.verbose { facts.insert(("node id", status.node), at: 0) }
+    lines += Table.facts(facts)
     if !status.peers.isEmpty { lines += [""] + PeerReport.table(status.peers, now: now, verbose: output.verbose) }
     if !status.transfers.isEmpty { lines += [""] + transfers(status.transfers) }
     if !status.warnings.isEmpty { lines += [""] }

@@ -1,0 +1,111 @@
+import API
+import Testing
+
+@testable import pawl
+
+/// What people see, to the letter.
+@Suite struct ReportTests {
+  private let progress = Progress(
+    phase: .fetching, file: "weights/anime-lora.safetensors", filesDone: 1, filesTotal: 3, bytes: 14_300_000,
+    bytesTotal: 20_100_000, bytesPerSecond: 2_000_000, source: "studio", route: "direct")
+
+  @Test func theProgressLineHasFilePercentRateTimeLeftAndSource() {
+    #expect(
+      ProgressLine.text(progress, columns: 160)
+        == "weights/anime-lora.safetensors  71 %  14.3 MB of 20.1 MB  1/3 files  2.0 MB/s  ETA 0:02  studio (direct)")
+  }
+
+  @Test(arguments: 1...160) func theProgressLineNeverWraps(_ columns: Int) {
+    let line = ProgressLine.text(progress, columns: columns)
+    #expect(TerminalText.width(line) <= max(columns, 16))
+    var wide = progress
+    wide.file = String(repeating: "漢字", count: 40)
+    #expect(TerminalText.width(ProgressLine.text(wide, columns: columns)) <= max(columns, 16))
+  }
+
+  @Test func aNarrowTerminalKeepsThePercentAndTheEndOfTheName() {
+    let line = ProgressLine.text(progress, columns: 30)
+    #expect(line.contains("71 %"))
+    #expect(line.hasPrefix("…"))
+    #expect(line.contains("safetensors  "))
+  }
+
+  @Test func aHostileFileNameCannotMoveTheCursor() {
+    var hostile = progress
+    hostile.file = "\u{1B}[A\r\n"
+    hostile.source = "\u{1B}]0;x\u{7}"
+    #expect(!ProgressLine.text(hostile, columns: 200).unicodeScalars.contains { $0.properties.generalCategory == .control })
+  }
+
+  @Test func aResumedPullSaysWhereItGoesOn() {
+    var resumed = progress
+    resumed.bytesResumed = 14_300_000
+    #expect(ProgressLine.resuming(resumed) == "resuming at 71 %")
+    #expect(ProgressLine.resuming(progress) == nil)
+  }
+
+  @Test func columnsAreAlignedAlsoForWideCharacters() {
+    var table = Table([("NAME", .left), ("SIZE", .right), ("NOTE", .left)])
+    table.add(["漢字", "1 B", "x"])
+    table.add(["a", "20.1 MB", ""])
+    #expect(table.lines == ["NAME     SIZE  NOTE", "漢字      1 B  x", "a     20.1 MB"])
+  }
+
+  @Test func tensorsAreSummedUpInALine() {
+    #expect(
+      ShowReport.text(.init(dtypes: ["F16": 264], tensors: 264, parameters: 9_800_000)) == "F16, 264 tensors, 9.8 M parameters")
+    #expect(
+      ShowReport.text(.init(dtypes: ["F32": 1, "BF16": 3], tensors: 4, parameters: 12, trainingMetadata: true))
+        == "BF16 ×3, F32 ×1, 4 tensors, 12 parameters, training metadata")
+    #expect(ShowReport.text(.init(dtypes: [:], tensors: 0, parameters: 0, malformed: true)).contains("cannot be read"))
+  }
+
+  @Test func aManifestIsShownWithItsHashes() {
+    let digest = String(repeating: "ab", count: 32)
+    let result = ShowResult(
+      artifact: "lora", version: 2, digest: digest, publisher: .init(node: digest, alias: "studio"), created: 1_795_234_920,
+      note: "ready\nfor review", bytes: 20_113_000, chunk: 1 << 20,
+      files: [
+        .init(
+          path: "lora.safetensors", size: 20_112_000, kind: "safetensors", sha256: digest,
+          tensors: .init(dtypes: ["F16": 264], tensors: 264, parameters: 9_800_000)),
+        .init(path: "a\u{1B}b", size: 1_000, kind: "json", sha256: digest),
+      ])
+    #expect(
+      ShowReport.lines(result, now: 1_795_235_100, verbose: false) == [
+        "lora@v2",
+        "  publisher  studio (abab abab abab abab abab abab abab abab)",
+        "  note       ready",
+        "             for review",
+        "  created    2026-11-21 04:22 UTC (3 min ago)",
+        "  digest     \(digest)",
+        "  contents   2 files, 20.1 MB",
+        "",
+        "  lora.safetensors  20.1 MB  safetensors",
+        "    SHA-256 \(digest)  AutoV2 ababababab",
+        "    F16, 264 tensors, 9.8 M parameters",
+        "  a\\u{1B}b           1.0 kB  json",
+        "    SHA-256 \(digest)  AutoV2 ababababab",
+      ])
+  }
+
+  @Test func aProposedCommandIsSafeToPaste() {
+    #expect(ShellText.quote("studio/lora@v1") == "studio/lora@v1")
+    #expect(ShellText.quote("a b") == "'a b'")
+    #expect(ShellText.quote("it's $(rm -rf ~)") == #"'it'\''s $(rm -rf ~)'"#)
+    #expect(ShellText.quote("") == "''")
+    #expect(ShellText.quote("漢字") == "漢字")
+  }
+
+  @Test func aCheckNamesWhatIsWrongFirst() {
+    let files: [CheckResult.File] = [
+      .init(artifact: "lora", version: 1, path: "/a", size: 1, sha256: "aa", state: .verified),
+      .init(artifact: "lora", version: 1, publisher: "studio", path: "/b", size: 1, sha256: nil, state: .changed),
+    ]
+    #expect(
+      CheckReport.lines(CheckResult(files: files), verbose: false) == [
+        "STATE    ARTIFACT        SIZE  FILE", "CHANGED  studio/lora@v1   1 B  /b", "2 files: 1 verified, 1 changed",
+      ])
+    #expect(CheckReport.lines(CheckResult(files: []), verbose: false) == ["nothing to check"])
+  }
+}
