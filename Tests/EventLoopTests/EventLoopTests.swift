@@ -82,6 +82,7 @@ struct EventLoopTests {
     await #expect(throws: closed) { try await reading.value }
     await #expect(throws: closed) { try await sleeping.value }
     await #expect(throws: closed) { try await writing.value }
+    await client.close()
   }
 
   @Test func whatIsUsedAfterTheStopFailsInsteadOfHanging() async throws {

@@ -90,14 +90,15 @@ struct WaitingTests {
     try await withLoop { loop in
       let (client, server) = try await connectedPair(on: loop)
       let block = pattern(Self.tooMuch)
-      let writing = try await started(on: loop) { try await client.write(block) }
+      let writing = Task { try await client.write(block) }
+      let begin = try #require(try await server.read(exactly: 1000))
       writing.cancel()
       await #expect(throws: CancellationError.self) { try await writing.value }
       let after = Task {
         try await client.write([1, 2, 3])
         try await client.shutdownWrite()
       }
-      let all = try await readAll(server)
+      let all = try await begin + readAll(server)
       #expect(all.count == block.count + 3 && all == block + [1, 2, 3])
       try await after.value
     }
