@@ -120,7 +120,7 @@ import Testing
     let lines = try [Lines.event(.ticket(ticket)), Lines.failure(Failure(.interrupted, "the ticket is withdrawn"))]
     try await PlayedNode.answering(lines, waits: true) { node in
       let outcome = try await Command.run("invite", home: node.home) { pid in
-        try await node.waitForRequest()
+        await node.waitForRequest()
         kill(pid, SIGINT)
       }
       #expect(outcome.exit == 130)
@@ -132,7 +132,7 @@ import Testing
   @Test func controlCEndsACommandWhoseNodeDoesNotAnswer() async throws {
     try await PlayedNode.answering([[], []], waits: true) { node in
       let outcome = try await Command.run("pull", "studio/lora", home: node.home) { pid in
-        try await node.waitForRequest()
+        await node.waitForRequest()
         kill(pid, SIGINT)
       }
       #expect(outcome.exit == 130)

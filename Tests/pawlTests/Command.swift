@@ -39,26 +39,25 @@ enum Command {
     var variables: [Environment.Key: String] = ["PAWL_HOME": home]
     for (name, value) in environment { variables[Environment.Key(stringLiteral: name)] = value }
     let binary = try binary
-    return try await withThrowingTaskGroup(of: Outcome?.self) { [variables] group in
-      group.addTask {
-        let result = try await Subprocess.run(
-          .path(FilePath(binary)), arguments: Arguments(arguments), environment: .custom(variables),
-          workingDirectory: workingDirectory.map { FilePath($0) }, input: .string(input), output: .string(limit: outputLimit),
-          error: .string(limit: outputLimit)
-        ) { execution in
-          try await body(pid_t(execution.processIdentifier.value))
-        }
-        let exit: Int32? = if case .exited(let code) = result.terminationStatus { code } else { nil }
-        return Outcome(exit: exit, out: result.standardOutput, error: result.standardError)
-      }
-      group.addTask {
-        try await Task.sleep(for: limit)
-        return nil
-      }
-      let first = try await group.next() ?? nil
-      group.cancelAll()
-      return try #require(first, "pawl \(arguments.joined(separator: " ")) did not end")
-    }
+    let loop = EventLoop()
+    let outcome: Result<Outcome, any Error>
+    do {
+      // Cancelled, Subprocess kills what it runs.
+      outcome = .success(
+        try await withTimeout(limit, on: loop) { [variables] in
+          let result = try await Subprocess.run(
+            .path(FilePath(binary)), arguments: Arguments(arguments), environment: .custom(variables),
+            workingDirectory: workingDirectory.map { FilePath($0) }, input: .string(input), output: .string(limit: outputLimit),
+            error: .string(limit: outputLimit)
+          ) { execution in
+            try await body(pid_t(execution.processIdentifier.value))
+          }
+          let exit: Int32? = if case .exited(let code) = result.terminationStatus { code } else { nil }
+          return Outcome(exit: exit, out: result.standardOutput, error: result.standardError)
+        })
+    } catch { outcome = .failure(error) }
+    await loop.stop()
+    return try outcome.get()
   }
 }
 
@@ -67,6 +66,7 @@ final class PlayedNode: Sendable {
   let home: String
   private let loop = EventLoop()
   private let requests = Mutex<[String]>([])
+  private let (asked, isAsked) = AsyncStream.makeStream(of: Void.self)
 
   private init() throws {
     var template = Array("/tmp/pawl-cli-XXXXXX".utf8CString)
@@ -98,8 +98,8 @@ final class PlayedNode: Sendable {
   }
 
   /// Returns when a client has asked for something.
-  func waitForRequest() async throws {
-    while received.isEmpty { try await loop.sleep(for: .milliseconds(1)) }
+  func waitForRequest() async {
+    for await _ in asked { return }
   }
 
   private func serve(_ stream: PipeStream, _ lines: [[UInt8]], waits: Bool) async throws {
@@ -116,6 +116,7 @@ final class PlayedNode: Sendable {
     if waits, let last = lines.last {
       // Whoever waits for the request finds the first lines written.
       requests.withLock { $0.append(text) }
+      isAsked.yield()
       while try await stream.read() != nil {}
       try? await stream.write(last)
     }
