@@ -2,6 +2,7 @@ internal import Artifact
 internal import Primitives
 internal import Session
 internal import Store
+internal import Transfer
 
 /// What is shared, here and by peers.
 extension Node {

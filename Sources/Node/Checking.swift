@@ -1,5 +1,7 @@
 internal import Artifact
+internal import EventLoop
 internal import Foundation
+internal import Primitives
 internal import Session
 internal import Store
 

@@ -25,7 +25,7 @@ extension Node: AttachmentDesk {
 
   /// Somebody dialled with the first byte of a data connection. Throwing closes the stream silently.
   func welcomeData(_ stream: TCPStream, by deadline: Deadline) async throws {
-    guard let message = try await stream.read(exactly: Attach.bytes, deadline: deadline),
+    guard let message = try await stream.read(exactly: Attach.byteCount, deadline: deadline),
       let (connection, owner) = desk.admit(message, at: MonotonicClock.now)
     else { throw LinkEnded() }
     switch owner {

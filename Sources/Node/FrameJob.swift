@@ -23,22 +23,21 @@ enum FrameJob {
   }
 
   static func run(
-    _ frame: Frame, _ ticket: FrameTicket, partial: PartialFolder?, layout: ChunkLayout?, on pool: WorkerPool
+    _ frame: Frame, _ ticket: FrameTicket, partial: PartialFolder?, on pool: WorkerPool
   ) async -> Result {
-    do { return try await pool.run { run(frame, ticket, partial: partial, layout: layout) } } catch { return .lost }
+    do { return try await pool.run { run(frame, ticket, partial: partial) } } catch { return .lost }
   }
 
-  private static func run(_ frame: Frame, _ ticket: FrameTicket, partial: PartialFolder?, layout: ChunkLayout?) -> Result {
+  private static func run(_ frame: Frame, _ ticket: FrameTicket, partial: PartialFolder?) -> Result {
+    let bytes = UnsafeRawBufferPointer(rebasing: frame.bytes[..<frame.count])
+    guard ticket.kind == .chunks else { return ticket.openPiece(bytes).map { .piece($0) } ?? .badTag }
+    guard let partial else { return .lost }
     do {
-      return try ticket.cipher.open(frame: UnsafeRawBufferPointer(rebasing: frame.bytes[..<frame.count])) { plain in
-        guard let leaf = ticket.leaf else { return .piece(Array(plain)) }
-        guard HashTree.leaf(plain) == leaf else { return .badLeaf }
-        guard let partial, let layout else { return .lost }
-        do { try partial.write(plain, file: ticket.file, at: layout.range(of: ticket.chunk).lowerBound) } catch {
-          return .failed(error)
-        }
-        return .written
+      switch try ticket.verify(bytes, write: { try partial.write($0, file: ticket.file, at: ticket.offset) }) {
+      case .good: return .written
+      case .badTag: return .badTag
+      case .badLeaf: return .badLeaf
       }
-    } catch { return .badTag }
+    } catch { return .failed(error) }
   }
 }

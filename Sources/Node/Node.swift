@@ -49,8 +49,8 @@ public actor Node {
       let context = NodeContext(
         loop: loop, identity: identity, database: database, crypto: crypto, clock: clock, threads: NodeThreads(),
         logger: logger)
-      var prekeys = try PrekeyRing(snapshot: try await database.loadPrekeys())
-      let rotation = try prekeys.refresh(at: context.now, crypto: crypto)
+      var prekeys = try PrekeyRing(stored: try await database.loadPrekeys())
+      let rotation = prekeys.refresh(at: context.now, crypto: crypto)
       if !rotation.isEmpty { try await database.apply([], prekeys: rotation) }
       let listener = try await Self.listen(configuration, context: context)
       let node = Node(configuration: configuration, context: context, prekeys: prekeys, listener: listener)
@@ -137,7 +137,7 @@ public actor Node {
   private func rotatePrekeys() async {
     do {
       var next = prekeys
-      let rotation = try next.refresh(at: context.now, crypto: context.crypto)
+      let rotation = next.refresh(at: context.now, crypto: context.crypto)
       guard !rotation.isEmpty else { return }
       try await context.database.apply([], prekeys: rotation)
       prekeys = next

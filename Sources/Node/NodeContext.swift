@@ -1,5 +1,6 @@
 internal import EventLoop
 internal import Logging
+internal import Primitives
 internal import Session
 internal import Store
 internal import Transfer
@@ -51,9 +52,9 @@ final class FrameShelf: Sendable {
     pools.withLock { [frames] pools in
       if let pool = pools[chunkBytes] { return pool }
       // Large chunks are rare, and three of them are in flight at least: in the socket, at a worker, waiting.
-      let count = chunkBytes > SegmentLimits.pieceBytes ? 3 : frames
+      let count = chunkBytes > TransferLimits.pieceBytes ? 3 : frames
       let pool = FramePool(
-        frames: count, headerBytes: SegmentLimits.headerBytes, bodyBytes: chunkBytes + SegmentLimits.tagBytes)
+        frames: count, headerBytes: SegmentHeader.byteCount, bodyBytes: chunkBytes + BulkCipher.tagBytes)
       pools[chunkBytes] = pool
       return pool
     }

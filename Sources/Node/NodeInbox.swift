@@ -27,7 +27,8 @@ extension Node: PeerInbox {
     case .resolved(let resolved): await peer.answer(resolved.request, with: .success(message))
     case .want(let want): await server(for: peer).receive(want, session: payload.session)
     case .grant(let grant):
-      await puller(grant.transfer, of: peer)?.post(.granted(grant, SegmentSession(payload.session.bytes)))
+      guard let session = SegmentSession(payload.session.bytes) else { return }
+      await puller(grant.transfer, of: peer)?.post(.granted(grant, session))
     case .deny(let deny): await puller(deny.transfer, of: peer)?.post(.denied(deny))
     }
   }

@@ -1,5 +1,6 @@
 internal import Artifact
 internal import EventLoop
+internal import Logging
 internal import Session
 internal import Store
 

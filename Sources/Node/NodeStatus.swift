@@ -1,3 +1,5 @@
+internal import Artifact
+internal import EventLoop
 internal import Session
 internal import Store
 internal import Transfer

@@ -35,7 +35,7 @@ extension Node {
     var reachable: [PeerAddress] = []
     for text in addresses {
       guard let address = try? PeerAddress(text) else {
-        throw NodeError(.usage, "“\(DisplayName.escape(text))” is no HOST:PORT", hint: "for example 192.168.1.20:7411 or [fd00::1]:7411")
+        throw NodeError(.usage, "“\(text)” is no HOST:PORT", hint: "for example 192.168.1.20:7411 or [fd00::1]:7411")
       }
       reachable.append(address)
     }
@@ -44,7 +44,8 @@ extension Node {
     let ticket = try Ticket.mint(
       for: context.identity, addresses: reachable, expires: expires, randomness: context.crypto.randomness)
     let row = TicketRow(id: ticket.id, bytes: ticket.bytes, expires: expires, alias: alias, state: .open, spoiltCount: 0)
-    do { try await context.database.addTicket(row, now: context.now) } catch let error as StoreError where error.code == .tooManyTickets {
+    do { try await context.database.addTicket(row, now: context.now) } catch {
+      guard error.code == .tooManyTickets else { throw error }
       throw NodeError(.noSpace, "too many tickets are open", hint: "wait until some expire, or let teammates use them")
     }
     return Invitation(id: ticket.id, text: ticket.text, expires: expires, addresses: reachable.map(\.description))
@@ -105,7 +106,7 @@ extension Node {
     // A node that pairs again keeps what we know of it; its old links end here.
     let existing = peers.removeValue(forKey: record.id)
     await existing?.stop()
-    var machine = try await existing?.machine
+    var machine = await existing?.machine
       ?? PeerMachine(identity: context.identity, peer: record, prekeys: prekeys, hello: hello(), crypto: context.crypto)
     let before = machine
     let (bundle, commit) = try machine.pairingBundle(at: context.now)
@@ -121,7 +122,7 @@ extension Node {
     switch outcome {
     case .paired(let row), .repeated(let row):
       let peer = add(row: row, record: record, machine: machine)
-      let ours = Introduction(record: context.identity.record.bytes, bundle: bundle.bytes, card: try card())
+      let ours = Introduction(record: context.identity.record.bytes, bundle: bundle.bytes, card: try self.card())
       try await connection.send(LinkFrame.pairAccepted(ours).encoded)
       await peer.attach(Link(number: LinkNumber.next(), connection: connection, dialled: nil, peerStarts: true))
       await peer.run()
@@ -196,7 +197,7 @@ extension Node {
   ) async throws -> PeerSummary {
     let existing = peers.removeValue(forKey: record.id)
     await existing?.stop()
-    var machine = try await existing?.machine
+    var machine = await existing?.machine
       ?? PeerMachine(identity: context.identity, peer: record, prekeys: prekeys, hello: hello(), crypto: context.crypto)
     let outcome = try machine.start(with: bundle, at: context.now)
     var addresses = [address]

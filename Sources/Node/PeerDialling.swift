@@ -1,6 +1,7 @@
 internal import EventLoop
 internal import Logging
 internal import Session
+internal import Store
 
 extension Peer {
   /// Keeps one link up for as long as the peer is paired: dials at once, then ever more slowly, and at once again when

@@ -1,5 +1,6 @@
 internal import Artifact
 internal import EventLoop
+internal import Store
 internal import Transfer
 
 extension Peer {

@@ -58,16 +58,17 @@ actor PeerServer {
   }
 
   private func answer(_ want: Want, session: SessionID) async {
+    guard let session = SegmentSession(session.bytes) else { return }
     let source = await source(want.digest)
-    let reply = machine.receive(
-      want, artifact: source?.served, session: SegmentSession(session.bytes), at: MonotonicClock.now)
+    let reply = machine.receive(want, artifact: source?.served, session: session, at: MonotonicClock.now)
     switch reply {
+    case .repeated: break
     case .deny(let deny):
       await peer.send(ControlMessage.deny(deny).payload)
-    case .grant(let grant, connection: .known):
+    case .grant(let grant, newConnectionKey: nil):
       await peer.send(ControlMessage.grant(grant).payload)
       await nudges[grant.connection]?.fire()
-    case .grant(let grant, connection: .new(let key)):
+    case .grant(let grant, newConnectionKey: .some(let key)):
       await desk.expect(grant.connection, key: key, owner: .server(peer.id))
       await peer.send(ControlMessage.grant(grant).payload)
       guard let address = await peer.serverDials else { return }
@@ -110,7 +111,7 @@ actor PeerServer {
       Task { await stream.close() }
       return
     }
-    machine.opened(connection)
+    machine.opened(connection, at: MonotonicClock.now)
     streams[connection] = stream
     let nudge = Nudge(loop: context.loop)
     nudges[connection] = nudge
@@ -176,12 +177,12 @@ actor PeerServer {
   private static let accountBytes = 8 << 20
 
   private func seal(ahead: inout [Sealing], for connection: ConnectionID) async throws {
-    while ahead.count < Self.framesAhead, let job = machine.nextJob(on: connection) {
+    while ahead.count < Self.framesAhead, let job = machine.nextJob(on: connection, at: MonotonicClock.now) {
       guard let source = sources[job.digest] else {
         await refuse(job, because: StoreError(.sourceMissing, detail: ""), ahead: &ahead)
         continue
       }
-      let frames = shelf.pool(chunkBytes: max(source.manifest.chunkBytes, SegmentLimits.pieceBytes))
+      let frames = shelf.pool(chunkBytes: max(source.manifest.chunkBytes, TransferLimits.pieceBytes))
       let frame = try await frames.take()
       let piece = try await source.piece(for: job)
       let pool = context.threads.seal
@@ -200,11 +201,11 @@ actor PeerServer {
   private func refuse(_ job: SealJob, because error: any Error, ahead: inout [Sealing]) async {
     let reason: DenyReason = (error as? StoreError)?.code == .sourceChanged ? .changed : .gone
     let path = sources[job.digest].flatMap { source in
-      job.kind == .chunks && job.file < source.manifest.files.count ? source.manifest.files[job.file].path.text : nil
+      job.kind == .chunks && job.file < source.manifest.files.count ? source.manifest.files[job.file].path : nil
     }
     context.logger.error(
       "a shared file cannot be served: it changed or is gone since it was shared; share it again",
-      metadata: ["peer": "\(peer.id.hex.prefix(16))", "file": "\(path ?? "?")", "error": "\(error)"])
+      metadata: ["peer": "\(peer.id.hex.prefix(16))", "file": "\(path?.text ?? "?")", "error": "\(error)"])
     // What is sealed already of this grant stays behind: the puller is told that the rest does not come.
     for sealing in ahead where sealing.job.grant == job.grant { _ = try? await sealing.task.value }
     ahead.removeAll { $0.job.grant == job.grant }
@@ -223,6 +224,9 @@ actor PeerServer {
   func tick() async {
     for connection in machine.tick(at: MonotonicClock.now) { await end(connection) }
   }
+
+  /// The files of an artifact lie elsewhere now.
+  func forget(_ digest: Digest) { sources[digest] = nil }
 
   /// Artifacts were withdrawn: their grants end now.
   func withdraw(_ digests: [Digest]) async {

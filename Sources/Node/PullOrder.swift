@@ -62,15 +62,15 @@ extension PullFailure {
       NodeError(.notFound, "\(alias) has no \(reference) for this node", hint: "`pawl ls \(alias)` lists what it shares")
     case .changed(let path):
       NodeError(
-        .integrity, "\(alias) cannot serve \(reference): “\(path ?? "a file")” was changed since it was shared",
+        .integrity, "\(alias) cannot serve \(reference): “\(path?.text ?? "a file")” was changed since it was shared",
         hint: "ask for it to be shared again")
-    case .integrity: NodeError(.integrity, "\(alias) sent something that does not verify: \(detail)")
+    case .integrity: NodeError(.integrity, "\(alias) sent something that does not verify: \(reason)")
     case .unreachable:
       NodeError(.unreachable, "\(alias) cannot be reached", hint: "the same command resumes when it is back")
     case .stalled:
       NodeError(.unreachable, "nothing came from \(alias) for 30 seconds", hint: "the same command resumes where it stopped")
-    case .refused: NodeError(.failed, "\(alias) does not serve \(reference) now: \(detail)", hint: "try again later")
-    case .protocolViolation: NodeError(.integrity, "\(alias) broke the protocol: \(detail)")
+    case .refused: NodeError(.failed, "\(alias) does not serve \(reference) now: \(reason)", hint: "try again later")
+    case .protocolViolation: NodeError(.integrity, "\(alias) broke the protocol: \(reason)")
     }
   }
 }

@@ -1,4 +1,6 @@
 internal import Artifact
+internal import EventLoop
+internal import Primitives
 internal import Session
 internal import Store
 internal import Transfer

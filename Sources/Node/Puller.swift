@@ -147,7 +147,7 @@ actor Puller {
     case .verifyLeafList(let file, let bytes): verify(leafList: bytes, file: file)
     case .rehash(let file, let leaves): rehash(file, leaves)
     case .drop(_, let failure):
-      context.logger.warning("not asked again", metadata: ["peer": "\(peer.id.hex.prefix(16))", "why": "\(failure.detail)"])
+      context.logger.warning("not asked again", metadata: ["peer": "\(peer.id.hex.prefix(16))", "why": "\(failure.reason)"])
     case .persist(let files): await persist(files)
     case .fileComplete:
       filesComplete += 1
@@ -198,14 +198,14 @@ actor Puller {
     guard let manifest, let site else { return }
     Task {
       let chunks = try? await context.threads.files.run {
-        try site.partial.rehash(file: file) { $0 < leaves.leaves.count && leaves[$0] == $1 }
+        try site.partial.rehash(file: file) { $0 < leaves.leaves.count && leaves.leaves[$0] == $1 }
       }
       self.post(.rehashed(file: file, chunks ?? Array(repeating: false, count: manifest.layout(of: file).count)))
     }
   }
 
   private func persist(_ files: [Int]) async {
-    guard let map = machine.map else { return }
+    let map = machine.map
     let bits = Dictionary(files.map { ($0, map.bits(file: $0)) }, uniquingKeysWith: { _, new in new })
     do { try await context.database.saveResume(transfer.bytes, bits) } catch { settle(.failure(error)) }
   }
@@ -232,10 +232,10 @@ actor Puller {
   private func read(_ stream: TCPStream, _ connection: ConnectionID) async {
     do {
       while streams[connection] != nil {
-        let chunkBytes = max(manifest?.chunkBytes ?? 0, SegmentLimits.pieceBytes)
+        let chunkBytes = max(manifest?.chunkBytes ?? 0, TransferLimits.pieceBytes)
         let frame = try await shelf.pool(chunkBytes: chunkBytes).take()
         let isWhole = try await stream.readFrame(
-          into: frame, headerCount: SegmentLimits.headerBytes, deadline: .never
+          into: frame, headerCount: SegmentHeader.byteCount, deadline: .never
         ) { header in
           try self.assumeIsolated { try $0.check(header, connection) }
         }
@@ -255,10 +255,10 @@ actor Puller {
 
   /// A whole frame is in memory. False: it was not asked for.
   private func take(_ frame: Frame, _ connection: ConnectionID) async throws -> Bool {
-    let header = try SegmentHeader(parsing: Array(frame.header.prefix(SegmentLimits.headerBytes)).span)
+    let header = try SegmentHeader(parsing: Array(frame.header.prefix(SegmentHeader.byteCount)).span)
     let patience = Deadline.after(PullLimits.grantPatience)
     while !finished.isSettled {
-      switch machine.take(header, on: connection) {
+      switch machine.take(header, on: connection, at: MonotonicClock.now) {
       case .take(let ticket):
         work(on: frame, ticket)
         return true
@@ -290,9 +290,9 @@ actor Puller {
 
   private func work(on frame: Frame, _ ticket: FrameTicket) {
     jobs += 1
-    let partial = site?.partial, layout = ticket.kind == .chunks ? manifest?.layout(of: ticket.file) : nil
+    let partial = site?.partial
     Task {
-      let result = await FrameJob.run(frame, ticket, partial: partial, layout: layout, on: context.threads.open)
+      let result = await FrameJob.run(frame, ticket, partial: partial, on: context.threads.open)
       self.done(ticket, result)
     }
   }

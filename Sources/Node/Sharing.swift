@@ -1,4 +1,5 @@
 internal import Artifact
+internal import EventLoop
 internal import Logging
 internal import Primitives
 internal import Session
@@ -97,30 +98,36 @@ extension Node {
     while true {
       let latest = try await context.database.latest(name.text)
       let previous = try latest.map { try Manifest(decoding: $0.manifest.span) }
-      var builder = ManifestBuilder(
-        name: name, version: (previous?.version ?? 0) + 1, previous: latest?.digest, publisher: id.digest, created: context.now,
-        note: note, chunkBytes: chunkBytes)
-      for file in hashed { builder.add(
-          path: file.file.path, mode: file.file.isExecutable ? .executable : .regular,
-          sizeBytes: file.file.identity.sizeBytes, facts: file.facts) }
-      let manifest = try builder.build()
-      if let latest, let previous, !latest.isWithdrawn, latest.root == tree.root, previous.hasSameContents(as: manifest) {
-        try await context.database.widenAudience(name.text, members)
-        return (latest, false)
+      var builder = ManifestBuilder(name: name, chunkBytes: chunkBytes)
+      for file in hashed {
+        builder.add(
+          ManifestFile(
+            path: file.file.path, sizeBytes: file.file.identity.sizeBytes,
+            mode: file.file.isExecutable ? .executable : .regular, facts: file.facts))
       }
-      let bytes = manifest.encoded()
+      let manifest = try builder.build(
+        version: (previous?.version ?? 0) + 1, previous: latest?.digest, publisher: id.digest, created: context.now, note: note)
+      let files = hashed.enumerated().map { index, file in file.published(index: index) }
+      if let latest, let previous, previous.hasSameContents(as: manifest) {
+        // The same bytes, perhaps in another place or written anew: from now on they are read where they are now.
+        let here = PublishedArtifact(
+          name: latest.name, version: latest.version, digest: latest.digest, manifest: latest.manifest,
+          signature: latest.signature, root: tree.root, isFolder: tree.isFolder, created: latest.created)
+        try await context.database.publish(here, files: files, audience: members)
+        for server in servers.values { await server.forget(latest.digest) }
+        return (here, latest.isWithdrawn)
+      }
+      let bytes = try manifest.encoded()
       let signature = try context.identity.sign(kind: .manifest, body: bytes, crypto: context.crypto)
       let artifact = PublishedArtifact(
         name: name.text, version: manifest.version, digest: SHA256Hash.hash(bytes), manifest: bytes,
         signature: signature, root: tree.root, isFolder: tree.isFolder, created: manifest.created)
-      let files = hashed.enumerated().map { index, file in file.published(index: index) }
-      do {
-        try await context.database.publish(artifact, files: files, audience: members)
-        return (artifact, true)
-      } catch let error as StoreError where error.code == .versionTaken {
+      do { try await context.database.publish(artifact, files: files, audience: members) } catch {
         // Somebody shared the same name at the same time: theirs is now the previous version.
+        guard error.code == .versionTaken else { throw error }
         continue
       }
+      return (artifact, true)
     }
   }
 
