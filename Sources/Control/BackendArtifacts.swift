@@ -1,21 +1,22 @@
 internal import API
 internal import Artifact
 internal import Node
+internal import Primitives
 internal import Session
 
 extension NodeAdapter {
-  func share(_ request: API.ShareRequest, replies: Replies) async throws -> ShareResult {
+  func share(_ request: ShareRequest, replies: Replies) async throws -> ShareResult {
     try await translating {
-      let asked = Node.ShareRequest(
-        path: request.path, name: request.name, to: request.to.filter { $0 != API.ShareRequest.everyone },
-        toAll: request.to.contains(API.ShareRequest.everyone), note: request.note ?? "")
+      let asked = ShareCommand(
+        path: request.path, name: request.name, to: request.to.filter { $0 != ShareRequest.everyone },
+        toAll: request.to.contains(ShareRequest.everyone), note: request.note ?? "")
       let shared = try await node.share(asked) { hashed, total in
         replies.progress(Progress(phase: .hashing, bytes: UInt64(hashed), bytesTotal: total))
       }
       return ShareResult(
         artifact: shared.name, version: UInt32(clamping: shared.version), digest: shared.digest,
         files: shared.files.map(FileEntry.init), bytes: shared.files.reduce(0) { $0 + $1.sizeBytes },
-        unchanged: !shared.isNew, audience: shared.isForAll ? [API.ShareRequest.everyone] : shared.audience,
+        unchanged: !shared.isNew, audience: shared.isForAll ? [ShareRequest.everyone] : shared.audience,
         warnings: shared.warnings)
     }
   }
@@ -54,12 +55,12 @@ extension NodeAdapter {
     }
   }
 
-  func pull(_ request: API.PullRequest, replies: Replies) async throws -> PullResult {
+  func pull(_ request: PullRequest, replies: Replies) async throws -> PullResult {
     try await translating {
       guard request.from.isEmpty else {
         throw Failure(.usage, "pulling from several peers at once is not possible yet", hint: "leave out --from")
       }
-      let asked = Node.PullRequest(
+      let asked = PullCommand(
         reference: request.artifact, directory: request.directory, only: request.only, conflict: request.conflict.rawValue,
         waitsForReadBack: request.verify)
       let summary = try await node.pull(asked) { replies.progress(Progress($0)) }

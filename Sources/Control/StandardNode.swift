@@ -1,6 +1,8 @@
 internal import API
+internal import EventLoop
 internal import Logging
 internal import Node
+internal import Session
 internal import Store
 
 /// How `pawl up` makes its node: state folder, identity, listener, peers.

@@ -36,7 +36,7 @@ public struct ManifestReport: Sendable {
 }
 
 /// What `pull` is asked to fetch.
-public struct PullRequest: Sendable {
+public struct PullCommand: Sendable {
   /// `PEER/NAME[@vN]`.
   public var reference: String
   /// Absolute path of the folder that it is placed in.

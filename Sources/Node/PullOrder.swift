@@ -23,7 +23,7 @@ struct PullDestination: Hashable, Sendable {
   let rule: ConflictRule
 
   /// Checks a request's options.
-  init(_ request: PullRequest) throws {
+  init(_ request: PullCommand) throws {
     guard request.directory.hasPrefix("/") else { throw NodeError(.usage, "the destination must be an absolute path") }
     guard let rule = ConflictRule(rawValue: request.conflict) else {
       throw NodeError(.usage, "“\(request.conflict)” is no conflict rule", hint: "skip, overwrite or rename")

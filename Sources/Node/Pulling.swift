@@ -17,7 +17,7 @@ extension Node {
   /// Returning means that every wanted file is under its final name or was left alone because of a conflict, and, unless
   /// ``PullSummary/isReadBack`` is false, that each was read back from disk and has the SHA-256 that its publisher claims.
   public func pull(
-    _ request: PullRequest, progress: @escaping @Sendable (PullProgress) -> Void
+    _ request: PullCommand, progress: @escaping @Sendable (PullProgress) -> Void
   ) async throws -> PullSummary {
     let began = MonotonicClock.now
     let reference = try read(reference: request.reference)

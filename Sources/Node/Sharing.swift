@@ -6,7 +6,7 @@ internal import Session
 internal import Store
 
 /// What `share` is asked to publish.
-public struct ShareRequest: Sendable {
+public struct ShareCommand: Sendable {
   /// Absolute path of a file or folder.
   public var path: String
   /// NAME; nil: the path's last component.
@@ -63,7 +63,7 @@ extension Node {
   ///
   /// Returning means that the manifest is signed and stored; throwing means that nothing was published.
   public func share(
-    _ request: ShareRequest, progress: @escaping @Sendable (_ hashedBytes: Int, _ totalBytes: UInt64) -> Void
+    _ request: ShareCommand, progress: @escaping @Sendable (_ hashedBytes: Int, _ totalBytes: UInt64) -> Void
   ) async throws -> ShareSummary {
     var members: [Audience.Member] = request.toAll ? [.all] : []
     for alias in request.to { members.append(.peer(try await peer(alias: alias).id)) }
