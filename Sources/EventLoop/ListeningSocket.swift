@@ -91,16 +91,17 @@ final class ListeningSocket: LoopResource, @unchecked Sendable {
 
   private func refused(_ status: CInt) {
     switch -status {
-    case EMFILE, ENFILE, ENOBUFS, ENOMEM:
+    case EBADF, EINVAL, ENOTSOCK, EOPNOTSUPP:
+      failAll(LoopError(status: status, "accept \(name)"))
+    case EAGAIN, EINTR, ECONNABORTED, EPROTO, ENETDOWN, ENOPROTOOPT, EHOSTDOWN, ENONET, EHOSTUNREACH, ENETUNREACH:
+      // The connection, not the listener, is what failed (accept(2), "Error handling"): the poll comes again.
+      break
+    default:
+      // No descriptor, no memory, or something unheard of: asking again at once would only spin.
       pauseTimer = loop.timers.schedule(at: .after(Self.pause)) { [self] _ in
         pauseTimer = nil
         pollIfWanted()
       }
-    case EBADF, EINVAL, ENOTSOCK, EOPNOTSUPP:
-      failAll(LoopError(status: status, "accept \(name)"))
-    default:
-      // The connection, not the listener, is what failed (accept(2), "Error handling"): the poll comes again.
-      break
     }
   }
 

@@ -2,7 +2,8 @@
 /// Shims for what Swift cannot call, each saying why. Results that are `int` are zero or more, or `-errno`.
 
 /// Opens `path` beneath `dir`; nothing on the way may be a symbolic link, `..` out of it or a magic link.
-/// -ENOSYS, -EPERM or -EINVAL mean that the kernel (or a seccomp filter) lacks `openat2`.
+/// -ELOOP: a link on the way; -EXDEV: out of `dir`. -ENOSYS, -EPERM or -EINVAL mean that the kernel (or a seccomp
+/// filter) lacks `openat2`.
 /// Why: glibc has no wrapper, and `syscall` is variadic, which Swift does not import.
 int sys_open_beneath(int dir, const char *path, int flags, unsigned mode);
 
