@@ -6,7 +6,8 @@ internal import Wire
 /// The joiner's is the payload of the third handshake message, the inviter's the answer ``LinkFrame/pairAccepted(_:)``.
 public struct Introduction: Hashable, Sendable {
   /// Bytes of a card: a name and eight of the longest addresses.
-  static let maximumCardBytes = 1 + Card.maximumNameBytes + 1 + PeerAddress.maximumCount * (1 + PeerAddress.maximumHostBytes + 2)
+  static let maximumCardBytes =
+    1 + Card.maximumNameBytes + 1 + PeerAddress.maximumCount * (1 + PeerAddress.maximumHostBytes + 2)
 
   /// An ``IdentityRecord``, not verified yet.
   public let record: [UInt8]

@@ -75,7 +75,7 @@ public struct PeerMachine: Sendable {
       guard session.id == stored.id else { throw SessionError(.corruptState) }
       sessions.append(session)
     }
-    sessions.sort { $0.created < $1.created }
+    sessions.sort { $0.ordinal < $1.ordinal }
     for entry in snapshot.outbox.sorted(by: { $0.sequence < $1.sequence }) {
       outbox.append(Outbox.Item(entry: entry, payload: nil, isOwn: false))
     }
@@ -141,8 +141,8 @@ extension PeerMachine {
   /// - Parameter peerStarts: on the inviter's side of a pairing, where the joiner starts the session.
   public mutating func linkUp(at now: UInt64, peerStarts: Bool = false) throws(SessionError) -> Outcome {
     var outcome = Outcome(peer: peer.id)
+    linkDown()
     isLinked = true
-    request = nil
     let known = sessions.filter { !$0.isStarting && $0.isSent }
     outcome.frames.append(
       .counters(known.map { SessionCounters(session: $0.id, committed: $0.committed, seen: $0.seen) }))

@@ -34,7 +34,9 @@ extension PeerMachine {
       let envelope = try Envelope(parsing: bytes.span)
       let wasConfirmed = sessions[index].isConfirmed
       let letter = try sessions[index].open(envelope, prekeys: prekeys, at: now)
-      try accept(letter, digest: digest, in: index, isNewlyConfirmed: !wasConfirmed && sessions[index].isConfirmed, at: now, into: &outcome)
+      try accept(
+        letter, digest: digest, in: index, isNewlyConfirmed: !wasConfirmed && sessions[index].isConfirmed, at: now,
+        into: &outcome)
     } catch let error as SessionError where error.code == .internalFailure {
       throw error
     } catch {
@@ -73,7 +75,7 @@ extension PeerMachine {
     guard sessions[index].committed == sealed, sessions[index].ratchet.isTurnDue else { return }
     if sessions[index].isAnswering {
       try seal(hello, isOwn: true, in: index, into: &outcome)
-    } else if isNewlyConfirmed || type == PayloadType.turn {
+    } else if (isNewlyConfirmed && sessions[index].isOurs) || type == PayloadType.turn {
       try seal(PayloadType.turnedPayload, isOwn: true, in: index, into: &outcome)
     }
   }

@@ -75,11 +75,12 @@ extension PeerMachine {
 
   /// Deletes a session. What the peer has not acknowledged of it waits for the next one, as far as it is remembered.
   mutating func giveUp(_ index: Int, at now: UInt64, into outcome: inout Outcome) {
-    let id = sessions.remove(at: index).id
+    let session = sessions.remove(at: index)
+    let id = session.id
     let left = outbox.removeAll(of: id)
     let payloads = left.compactMap(\.payload)
     waiting.putBack(payloads)
-    let lost = left.count { $0.payload == nil && !$0.isOwn }
+    let lost = session.isConfirmed ? left.count { $0.payload == nil && !$0.isOwn } : 0
     if lost > 0 { outcome.events.append(.undeliverable(id, count: lost)) }
     if !left.isEmpty { outcome.commit.append(.deleteOutboxes(id)) }
     outcome.commit.append(.deleteSession(id))

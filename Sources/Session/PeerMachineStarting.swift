@@ -45,6 +45,7 @@ extension PeerMachine {
       if let oldest = sessions.indices.first(where: { $0 != current }) { giveUp(oldest, at: now, into: &outcome) }
     }
     sessions.append(session)
+    sessions[sessions.count - 1].ordinal = (sessions.map(\.ordinal).max() ?? 0) + 1
   }
 
   /// INIT: a known one brings one more envelope to its session, a new one makes a session if its envelope opens.

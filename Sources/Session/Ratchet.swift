@@ -133,7 +133,8 @@ extension Ratchet {
       if let key = turn.confirmationKey {
         let second = crypto.encapsulate1024(key)
         encapsulation = .confirm(first.ciphertext, second.ciphertext)
-        step = roots.advanced(dh: dh, shared: .two(SecretBox(first.sharedSecret.clone()), SecretBox(second.sharedSecret.clone())))
+        step = roots.advanced(
+          dh: dh, shared: .two(SecretBox(first.sharedSecret.clone()), SecretBox(second.sharedSecret.clone())))
       } else {
         encapsulation = .answer(first.ciphertext)
         step = roots.advanced(dh: dh, shared: .one(SecretBox(first.sharedSecret.clone())))

@@ -33,6 +33,8 @@ struct Session: Sendable {
   let associatedData: [UInt8]
   /// Unix seconds.
   let created: UInt64
+  /// Our own order of sessions with this peer: a higher one came later.
+  var ordinal: UInt64 = 0
   /// Whether we sent the INIT.
   let isOurs: Bool
   /// Keys.

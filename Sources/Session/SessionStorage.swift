@@ -12,6 +12,7 @@ extension Session {
     writer.append(id.bytes)
     writer.lengthPrefixed(associatedData)
     writer.u64(created)
+    writer.u64(ordinal)
     writer.u8(isOurs ? 1 : 0)
     writer.u8(standing.rawValue)
     writer.u64(committed)
@@ -36,7 +37,7 @@ extension Session {
       guard try reader.u8() == Self.version else { throw SessionError(.unsupportedVersion) }
       let id = try SessionID(from: &reader)
       let associatedData = try reader.lengthPrefixed(atMost: 256)
-      let created = try reader.u64()
+      let (created, ordinal) = (try reader.u64(), try reader.u64())
       let isOurs = try reader.flag()
       guard let standing = Standing(rawValue: try reader.u8()) else { throw SessionError(.corruptState) }
       let (committed, seen) = (try reader.u64(), try reader.u64())
@@ -53,7 +54,8 @@ extension Session {
       self.init(
         id: id, associatedData: associatedData, created: created, isOurs: isOurs, ratchet: ratchet, phase: phase,
         turned: turned)
-      (self.standing, self.committed, self.seen, self.replaced) = (standing, committed, seen, replaced)
+      (self.ordinal, self.standing, self.replaced) = (ordinal, standing, replaced)
+      (self.committed, self.seen) = (committed, seen)
     } catch {
       throw SessionError(.corruptState)
     }

@@ -95,7 +95,7 @@ extension Ticket {
     guard let bytes = Base32.decode(String(decoding: known, as: UTF8.self) + "a") else { throw TicketError(.mistyped) }
     do {
       _ = try Ticket(parsing: bytes.span)
-    } catch where error.code == .truncated {
+    } catch  where error.code == .truncated {
       throw error
     } catch {}
     throw TicketError(.mistyped)
