@@ -63,7 +63,8 @@ let subprocess: Target.Dependency = .product(name: "Subprocess", package: "swift
 let tests: [Target] = [
   .testTarget(name: "WireTests", dependencies: ["Wire"], swiftSettings: strict),
   .testTarget(
-    name: "PrimitivesTests", dependencies: ["Primitives", "CSodium", crypto], resources: [.copy("Vectors")], swiftSettings: strict),
+    name: "PrimitivesTests", dependencies: ["Primitives", "CSodium", crypto], resources: [.copy("Vectors")],
+    swiftSettings: strict),
   .testTarget(
     name: "NoiseTests", dependencies: ["Noise", "Primitives", "Wire"], resources: [.copy("Vectors")], swiftSettings: strict),
   .testTarget(name: "SessionTests", dependencies: ["Session", "Primitives", "Wire"], swiftSettings: strict),

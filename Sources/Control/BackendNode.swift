@@ -48,7 +48,9 @@ struct NodeAdapter: NodeBackend {
   }
 
   func rename(_ request: RenameRequest) async throws -> RenameResult {
-    try await translating { RenameResult(old: request.old, peer: API.Peer(try await node.rename(request.old, to: request.new))) }
+    try await translating {
+      RenameResult(old: request.old, peer: API.Peer(try await node.rename(request.old, to: request.new)))
+    }
   }
 
   func verify(_ request: VerifyRequest) async throws -> VerifyResult {

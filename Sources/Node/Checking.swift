@@ -22,7 +22,9 @@ extension Node {
     let holdings = try await context.database.holdings().filter { isWanted($0.name, $0.version) }
     let published = try await context.database.published().filter { isWanted($0.name, $0.version) }
     guard reference == nil || !holdings.isEmpty || !published.isEmpty else {
-      throw NodeError(.notFound, "nothing called \(reference ?? "") was pulled to or shared from here", hint: "`pawl ls` lists what is shared")
+      throw NodeError(
+        .notFound, "nothing called \(reference ?? "") was pulled to or shared from here", hint: "`pawl ls` lists what is shared"
+      )
     }
     var total: UInt64 = 0
     for holding in holdings { total += try await context.database.holdingFiles(holding.id).reduce(0) { $0 + $1.sizeBytes } }

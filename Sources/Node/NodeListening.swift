@@ -12,12 +12,17 @@ extension Node {
   /// Binds what was asked for, or the default port on all addresses, or the port of last time, or a free one.
   static func listen(_ configuration: NodeConfiguration, context: NodeContext) async throws -> TCPListener {
     if let asked = configuration.listen {
-      do { return try await TCPListener.bind(host: asked.host, port: asked.port, on: context.loop) } catch let error as LoopError {
+      do { return try await TCPListener.bind(host: asked.host, port: asked.port, on: context.loop) } catch let error
+        as LoopError
+      {
         let place = "\(asked.host):\(asked.port)"
         switch error.code {
-        case .addressInUse: throw NodeError(.failed, "\(place) is taken by another program", hint: "choose another --listen, or port 0")
-        case .addressNotAvailable: throw NodeError(.failed, "\(asked.host) is no address of this machine", hint: "choose another --listen")
-        case .permissionDenied: throw NodeError(.failed, "not allowed to listen on \(place)", hint: "ports below 1024 need privileges")
+        case .addressInUse:
+          throw NodeError(.failed, "\(place) is taken by another program", hint: "choose another --listen, or port 0")
+        case .addressNotAvailable:
+          throw NodeError(.failed, "\(asked.host) is no address of this machine", hint: "choose another --listen")
+        case .permissionDenied:
+          throw NodeError(.failed, "not allowed to listen on \(place)", hint: "ports below 1024 need privileges")
         default: throw NodeError(.failed, "cannot listen on \(place): \(error)")
         }
       }

@@ -50,7 +50,8 @@ extension Peer {
     var texts: [String] = []
     for event in hadNews {
       switch event {
-      case .rollback: texts.append("\(row.alias): this node's state is older than what \(row.alias) has seen; a fresh session was started")
+      case .rollback:
+        texts.append("\(row.alias): this node's state is older than what \(row.alias) has seen; a fresh session was started")
       case .peerRollback: texts.append("\(row.alias): its state is older than what we have seen; a fresh session was started")
       case .undeliverable(_, let count): texts.append("\(row.alias): \(count) messages could not be delivered")
       default: break

@@ -74,7 +74,9 @@ extension Node {
   func expireTickets() {
     for (id, waiters) in ticketWaiters {
       let (expired, alive) = (waiters.filter { $0.expires <= context.now }, waiters.filter { $0.expires > context.now })
-      for waiter in expired { waiter.fail(NodeError(.timeout, "the ticket has expired and nobody used it", hint: "make a new one with `pawl invite`")) }
+      for waiter in expired {
+        waiter.fail(NodeError(.timeout, "the ticket has expired and nobody used it", hint: "make a new one with `pawl invite`"))
+      }
       ticketWaiters[id] = alive.isEmpty ? nil : alive
     }
     Task { try? await context.database.deleteExpiredTickets(now: context.now) }
@@ -106,7 +108,8 @@ extension Node {
     // A node that pairs again keeps what we know of it; its old links end here.
     let existing = peers.removeValue(forKey: record.id)
     await existing?.stop()
-    var machine = await existing?.machine
+    var machine =
+      await existing?.machine
       ?? PeerMachine(identity: context.identity, peer: record, prekeys: prekeys, hello: hello(), crypto: context.crypto)
     let before = machine
     let (bundle, commit) = try machine.pairingBundle(at: context.now)
@@ -131,12 +134,13 @@ extension Node {
       for waiter in ticketWaiters.removeValue(forKey: ticket) ?? [] { waiter.succeed(summary) }
     case .used, .expired, .spoilt, .withdrawn, .unknown:
       if let existing { await add(row: existing.row, record: record, machine: before).run() }
-      let refusal: PairRefusal? = switch outcome {
-      case .used: .used
-      case .expired: .expired
-      case .spoilt: .spoilt
-      default: nil
-      }
+      let refusal: PairRefusal? =
+        switch outcome {
+        case .used: .used
+        case .expired: .expired
+        case .spoilt: .spoilt
+        default: nil
+        }
       if let refusal { try await connection.send(LinkFrame.pairRefused(refusal).encoded) }
       await connection.close()
     }
@@ -180,10 +184,13 @@ extension Node {
         hint: "the ticket may have been withdrawn; ask for a new one, or try again")
     }
     switch try LinkFrame(parsing: reply.span) {
-    case .pairRefused(.used): throw NodeError(.notAllowed, "the ticket was already used by another node", hint: "ask for a new one")
-    case .pairRefused(.expired): throw NodeError(.timeout, "the ticket has expired, says the inviter", hint: "ask for a new one")
+    case .pairRefused(.used):
+      throw NodeError(.notAllowed, "the ticket was already used by another node", hint: "ask for a new one")
+    case .pairRefused(.expired):
+      throw NodeError(.timeout, "the ticket has expired, says the inviter", hint: "ask for a new one")
     case .pairRefused(.spoilt):
-      throw NodeError(.notAllowed, "the inviter did not accept this node's identity, or the ticket is spoilt", hint: "ask for a new one")
+      throw NodeError(
+        .notAllowed, "the inviter did not accept this node's identity, or the ticket is spoilt", hint: "ask for a new one")
     case .pairAccepted(let introduction):
       let (record, bundle) = try introduction.verify(by: id, expecting: ticket.node, linkKey: ticket.linkKey, at: context.now)
       return try await adopt(record, bundle, introduction.card, alias: alias, connection, at: address, known: ticket.addresses)
@@ -197,7 +204,8 @@ extension Node {
   ) async throws -> PeerSummary {
     let existing = peers.removeValue(forKey: record.id)
     await existing?.stop()
-    var machine = await existing?.machine
+    var machine =
+      await existing?.machine
       ?? PeerMachine(identity: context.identity, peer: record, prekeys: prekeys, hello: hello(), crypto: context.crypto)
     let outcome = try machine.start(with: bundle, at: context.now)
     var addresses = [address]
@@ -221,8 +229,10 @@ extension Node {
       switch error.code {
       case .notATicket: throw NodeError(.usage, "this is not a ticket", hint: "a ticket is one line that begins with pawl1")
       case .truncated: throw NodeError(.usage, "the ticket is incomplete", hint: "copy the whole line")
-      case .mistyped: throw NodeError(.usage, "the ticket is damaged: its checksum does not match", hint: "copy it again, do not type it")
-      case .unsupportedVersion: throw NodeError(.usage, "the ticket is of a version that this program does not know", hint: "update pawl")
+      case .mistyped:
+        throw NodeError(.usage, "the ticket is damaged: its checksum does not match", hint: "copy it again, do not type it")
+      case .unsupportedVersion:
+        throw NodeError(.usage, "the ticket is of a version that this program does not know", hint: "update pawl")
       default: throw NodeError(.usage, "the ticket carries no usable address", hint: "ask for a new one")
       }
     }

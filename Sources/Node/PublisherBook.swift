@@ -43,12 +43,14 @@ extension Node: PublisherBook {
     case .lower(let highest):
       guard explicitVersion else {
         throw NodeError(
-          .integrity, "\(await alias(of: publisher)) offers \(manifest.name)@v\(manifest.version), but had v\(highest.version) before",
+          .integrity,
+          "\(await alias(of: publisher)) offers \(manifest.name)@v\(manifest.version), but had v\(highest.version) before",
           hint: "pull \(manifest.name)@v\(manifest.version) by its version if the older one is meant")
       }
     case .differs:
       throw NodeError(
-        .integrity, "\(await alias(of: publisher)) has published two different artifacts as \(manifest.name)@v\(manifest.version)",
+        .integrity,
+        "\(await alias(of: publisher)) has published two different artifacts as \(manifest.name)@v\(manifest.version)",
         hint: "ask its publisher what happened; nothing was fetched")
     }
   }

@@ -42,7 +42,8 @@ struct PullDestination: Hashable, Sendable {
     let patterns = try only.map { try GlobPattern($0) }
     let chosen = manifest.files.indices.filter { index in patterns.contains { $0.matches(manifest.files[index].path) } }
     guard !chosen.isEmpty else {
-      throw NodeError(.notFound, "no file of \(manifest.name) matches \(only.joined(separator: ", "))", hint: "`pawl show` lists the files")
+      throw NodeError(
+        .notFound, "no file of \(manifest.name) matches \(only.joined(separator: ", "))", hint: "`pawl show` lists the files")
     }
     return chosen
   }

@@ -178,8 +178,10 @@ actor Puller {
         manifest, digest: entry.digest, destination: destination, transfer: transfer, peer: peer.id, context: context)
       self.site = site
       meter.begin(resumed: site.resumedBytes)
-      post(.plan(PullPlan(
-        manifest: manifest, selection: site.plan.toFetch, verified: site.map, mustRehash: site.mustRehash)))
+      post(
+        .plan(
+          PullPlan(
+            manifest: manifest, selection: site.plan.toFetch, verified: site.map, mustRehash: site.mustRehash)))
     } catch { settle(.failure(error)) }
   }
 

@@ -43,7 +43,9 @@ extension Node {
     progress(PullProgress(phase: .asking))
     guard let entry = try await peer.resolve(reference.name, version: reference.version) else {
       let alias = await peer.row.alias
-      throw NodeError(.notFound, "\(alias) shares no \(reference.name)\(reference.version.map { "@v\($0)" } ?? "") with this node", hint: "`pawl ls \(alias)` lists what it shares")
+      throw NodeError(
+        .notFound, "\(alias) shares no \(reference.name)\(reference.version.map { "@v\($0)" } ?? "") with this node",
+        hint: "`pawl ls \(alias)` lists what it shares")
     }
     guard pulls.count < Self.maximumPulls else {
       throw NodeError(.noSpace, "\(pulls.count) pulls are running already", hint: "wait for one to end")
@@ -54,7 +56,9 @@ extension Node {
       context: context, peer: peer, transfer: transfer, entry: entry, order: order, desk: self, publishers: self,
       progress: progress)
     pulls[transfer] = puller
-    let known = try? await context.database.manifest(entry.digest).map { try SignedManifest(bytes: $0.bytes, signature: $0.signature) }
+    let known = try? await context.database.manifest(entry.digest).map {
+      try SignedManifest(bytes: $0.bytes, signature: $0.signature)
+    }
     await puller.start(known: known)
     return puller
   }
@@ -108,7 +112,8 @@ extension Node {
       return try site.partial.place()
     }
     let there = placed.filter { $0.outcome != .conflict }
-    let path = site.plan.files.count == 1 && site.plan.folder == nil ? there.first?.path ?? site.plan.resultPath : site.plan.resultPath
+    let path =
+      site.plan.files.count == 1 && site.plan.folder == nil ? there.first?.path ?? site.plan.resultPath : site.plan.resultPath
     let holding = Holding(
       digest: puller.entry.digest, name: manifest.name.text, version: manifest.version,
       publisher: NodeID(manifest.publisher), peer: puller.peer.id, path: path, delivered: context.now)
@@ -117,7 +122,8 @@ extension Node {
         index: file.index, path: file.path, sizeBytes: manifest.files[file.index].sizeBytes,
         expected: manifest.files[file.index].sha256)
     }
-    let number = files.isEmpty
+    let number =
+      files.isEmpty
       ? 0 : try await context.database.recordDelivery(transfer: id, holding: holding, files: files)
     if files.isEmpty { try await context.database.deleteTransfer(id) }
     context.logger.info(

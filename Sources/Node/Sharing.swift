@@ -74,7 +74,9 @@ extension Node {
     let tree = try await context.threads.files.run { try SourceScanner.scan(path) }
     let name: ArtifactName
     do { name = try ArtifactName(request.name ?? tree.baseName) } catch {
-      throw NodeError(.usage, "“\(request.name ?? tree.baseName)” cannot be an artifact's name: \(error.reason)", hint: "give one with --name")
+      throw NodeError(
+        .usage, "“\(request.name ?? tree.baseName)” cannot be an artifact's name: \(error.reason)", hint: "give one with --name"
+      )
     }
     let total = tree.files.reduce(UInt64(0)) { $0 + $1.identity.sizeBytes }
     let chunkBytes = try ChunkLayout.chunkBytes(forLargestFile: tree.largestFileBytes)
@@ -85,10 +87,14 @@ extension Node {
     var aliases: [String] = []
     for id in audience.peers { aliases.append(await alias(of: id)) }
     context.logger.info("shared", metadata: ["artifact": "\(name.text)", "version": "\(published.version)", "new": "\(isNew)"])
-    let warnings = hashed.filter { $0.facts.format?.isMalformed == true }.map { "\($0.file.path) has a malformed safetensors header" }
+    let warnings = hashed.filter { $0.facts.format?.isMalformed == true }.map {
+      "\($0.file.path) has a malformed safetensors header"
+    }
     return ShareSummary(
       name: name.text, version: UInt64(published.version), digest: published.digest.hex,
-      files: hashed.map { FileSummary(path: $0.file.path.text, sizeBytes: $0.file.identity.sizeBytes, sha256: $0.facts.sha256.hex) },
+      files: hashed.map {
+        FileSummary(path: $0.file.path.text, sizeBytes: $0.file.identity.sizeBytes, sha256: $0.facts.sha256.hex)
+      },
       isNew: isNew, audience: aliases.sorted(), isForAll: audience.isAll, warnings: warnings)
   }
 
@@ -136,7 +142,9 @@ extension Node {
     let parsed = try read(reference: reference)
     guard parsed.peer == nil else { throw NodeError(.usage, "only this node's own artifacts can be withdrawn") }
     let withdrawn = try await context.database.withdraw(name: parsed.name.text, version: parsed.version)
-    guard !withdrawn.isEmpty else { throw NodeError(.notFound, "nothing is shared as \(parsed)", hint: "`pawl ls` lists what is") }
+    guard !withdrawn.isEmpty else {
+      throw NodeError(.notFound, "nothing is shared as \(parsed)", hint: "`pawl ls` lists what is")
+    }
     for server in servers.values { await server.withdraw(withdrawn.map(\.digest)) }
     return (parsed.name.text, withdrawn.map { UInt64($0.version) }.sorted())
   }

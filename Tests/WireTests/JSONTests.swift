@@ -54,7 +54,8 @@ import Wire
 
   @Test func aTreeSurvivesWritingAndReading() throws {
     let value = JSONValue.object([
-      .init("name", .string("tab\t \"q\" \\ 🎨")), .init("n", .integer(42)), .init("list", .array([.null, .bool(true), .array([])])),
+      .init("name", .string("tab\t \"q\" \\ 🎨")), .init("n", .integer(42)),
+      .init("list", .array([.null, .bool(true), .array([])])),
     ])
     #expect(try JSONValue.parse(value.serialized().span) == value)
     #expect(value["n"] == .integer(42))
