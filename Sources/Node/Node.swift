@@ -9,6 +9,7 @@ internal import Transfer
 ///
 /// It executes what the pure rooms decide: sessions in ``Session``, transfers in ``Transfer``, documents in ``Artifact``.
 public actor Node {
+  /// The loop: all of a node's state is touched on its thread alone.
   public nonisolated var unownedExecutor: UnownedSerialExecutor { context.loop.asUnownedSerialExecutor() }
 
   nonisolated let context: NodeContext
@@ -159,7 +160,7 @@ public actor Node {
     for stream in doorway.values { await stream.close() }
     for puller in pulls.values { await puller.cancel() }
     for server in servers.values { await server.stop() }
-    for waiters in ticketWaiters.values { for waiter in waiters { waiter.fail(NodeError(.interrupted, "the node is shutting down")) } }
+    for waiter in ticketWaiters.values.joined() { waiter.fail(NodeError(.interrupted, "the node is shutting down")) }
     ticketWaiters = [:]
     for peer in peers.values { await peer.stop() }
     await readBacks.stop()
