@@ -41,6 +41,14 @@ int sys_sync_file_range(int fd, long long offset, long long length) {
   return result(sync_file_range(fd, offset, length, SYNC_FILE_RANGE_WRITE));
 }
 
+int sys_reopen_direct(int fd) {
+  char path[32];
+  snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+  int flags = fcntl(fd, F_GETFL);
+  if (flags < 0) return -errno;
+  return result(open(path, (flags & O_ACCMODE) | O_DIRECT | O_CLOEXEC));
+}
+
 int sys_flock(int fd, int exclusive) { return result(flock(fd, (exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB)); }
 
 int sys_accept(int fd) { return result(accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)); }

@@ -35,8 +35,14 @@ struct DoorKeeper {
   /// A new connection, under a number of the caller's.
   mutating func arrive(_ number: UInt64, address: String, isKnown: Bool) -> Decision {
     let network = Self.network(of: address)
-    guard guests.count(where: { $0.network == network }) < Self.maximumPerAddress else { return .refuse }
     let guest = Guest(number: number, network: network, isKnown: isKnown)
+    // A full address makes room itself: eight silent connections of a stranger behind a peer's router must not keep the peer out.
+    if guests.count(where: { $0.network == network }) >= Self.maximumPerAddress {
+      guard let oldest = guests.firstIndex(where: { $0.network == network }) else { return .refuse }
+      let dropped = guests.remove(at: oldest)
+      guests.append(guest)
+      return .admitDropping(dropped.number)
+    }
     let strangers = guests.count { !$0.isKnown }
     let isFull = guests.count >= Self.maximumUnauthenticated
     let isFullForStrangers = !isKnown && strangers >= Self.maximumUnauthenticated - Self.reservedForKnown

@@ -126,6 +126,7 @@ public actor Node {
       for peer in peers.values { await peer.tick() }
       expireTickets()
       expireAnnounced()
+      try? await context.database.maintain()
       for server in servers.values { await server.tick() }
       // A day between looks at what lives for a week.
       if context.now >= lastRotation + 86_400 {

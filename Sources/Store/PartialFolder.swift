@@ -20,6 +20,8 @@ public final class PartialFolder: Sendable {
   let folder: Descriptor
   private let files: [Int: PlannedFile]
   private let pool = DescriptorPool()
+  /// Large files, and whether they can be written past the page cache.
+  private let direct = Locked<[Int: DirectFile?]>([:])
   private let finished: Locked<Set<Int>>
 
   /// The manifest's numbers of files that an earlier run moved to their final names before it was cut short.
@@ -89,6 +91,7 @@ public final class PartialFolder: Sendable {
     }
     guard !placed.contains(file) else { throw StoreError(.io, shown(planned), detail: "it is whole and in its place already") }
     let descriptor = try descriptor(planned, create: true)
+    if let direct = directFile(planned, descriptor), direct.write(bytes, at: offset) { return }
     guard bytes.isEmpty || descriptor.write(bytes, at: offset) else { throw .destination(errno, shown(planned)) }
   }
 
@@ -118,6 +121,7 @@ public final class PartialFolder: Sendable {
         let descriptor = try descriptor(planned, create: planned.sizeBytes == 0)
         guard fdatasync(descriptor.raw) == 0 else { throw .destination(errno, shown(planned)) }
         pool.forget(file)
+        direct.withLock { $0[file] = nil }
         finished.withLock { _ = $0.insert(file) }
       }
     }
@@ -138,7 +142,7 @@ public final class PartialFolder: Sendable {
 
   /// Removes the folder and all in it; what was placed stays. Succeeds if it is gone already.
   public func discard() throws(StoreError) {
-    pool.closeAll()
+    closeFiles()
     try Removal.remove(plan.partialName, in: destination.folder, path: path)
   }
 
@@ -154,11 +158,24 @@ public final class PartialFolder: Sendable {
   /// How many files are kept open.
   var openFiles: Int { pool.count }
 
-  func closeFiles() { pool.closeAll() }
+  func closeFiles() {
+    pool.closeAll()
+    direct.withLock { $0 = [:] }
+  }
 
   private func planned(_ file: Int) throws(StoreError) -> PlannedFile {
     guard let planned = files[file] else { throw StoreError(.io, path, detail: "file \(file) is not part of this transfer") }
     return planned
+  }
+
+  private func directFile(_ file: PlannedFile, _ descriptor: Descriptor) -> DirectFile? {
+    guard file.sizeBytes >= DirectFile.fromBytes else { return nil }
+    return direct.withLock { files in
+      if let known = files[file.index] { return known }
+      let opened = DirectFile(descriptor)
+      files[file.index] = .some(opened)
+      return opened
+    }
   }
 
   private func shown(_ file: PlannedFile) -> String { destination.absolute(file.target) }

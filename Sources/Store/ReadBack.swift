@@ -23,24 +23,42 @@ public enum ReadBack {
       fdatasync(file.raw)
       posix_fadvise(file.raw, 0, 0, POSIX_FADV_DONTNEED)
     }
+    var hasher = SHA256Hash.Hasher()
+    var offset: UInt64 = 0
+    func take(_ piece: UnsafeRawBufferPointer) -> Bool {
+      hasher.update(piece)
+      offset += UInt64(piece.count)
+      return !shouldStop()
+    }
+    if fromDisk, expectedBytes >= DirectFile.fromBytes, let direct = DirectFile(file) {
+      switch direct.forEachPiece(take) {
+      case nil: return nil
+      case true?: return try finished(hasher, offset, expectedBytes, path)
+      case false?:
+        hasher = SHA256Hash.Hasher()
+        offset = 0
+      }
+    }
     posix_fadvise(file.raw, 0, 0, POSIX_FADV_SEQUENTIAL)
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: SourceScanner.readBytes, alignment: 16)
     defer { buffer.deallocate() }
-    var hasher = SHA256Hash.Hasher()
-    var offset: UInt64 = 0
     while true {
-      if shouldStop() { return nil }
       let count = file.read(into: buffer, at: offset)
       guard count >= 0 else { throw .destination(errno, path) }
       guard count > 0 else { break }
-      hasher.update(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-      offset += UInt64(count)
-    }
-    guard offset == expectedBytes else {
-      throw StoreError(.deliveredChanged, path, detail: "it changed while it was read back")
+      guard take(UnsafeRawBufferPointer(rebasing: buffer[..<count])) else { return nil }
     }
     // A read-back must not push what the machine works with out of its memory.
     if fromDisk { posix_fadvise(file.raw, 0, 0, POSIX_FADV_DONTNEED) }
+    return try finished(hasher, offset, expectedBytes, path)
+  }
+
+  private static func finished(
+    _ hasher: SHA256Hash.Hasher, _ read: UInt64, _ expected: UInt64, _ path: String
+  ) throws(StoreError) -> Digest {
+    guard read == expected else {
+      throw StoreError(.deliveredChanged, path, detail: "it changed while it was read back")
+    }
     return hasher.finalize()
   }
 }

@@ -20,6 +20,10 @@ int sys_fallocate(int fd, long long offset, long long length);
 /// Starts writing dirty pages out and does not wait; promises nothing about durability. Why: _GNU_SOURCE.
 int sys_sync_file_range(int fd, long long offset, long long length);
 
+/// A second descriptor of the same open file that goes past the page cache. -EINVAL: this file system has no such thing.
+/// Why: O_DIRECT needs _GNU_SOURCE.
+int sys_reopen_direct(int fd);
+
 /// Takes an advisory lock on an open file, never waiting: -EWOULDBLOCK if somebody holds it.
 /// Why: in Swift the struct `flock` hides the function `flock`.
 int sys_flock(int fd, int exclusive);
