@@ -3,7 +3,7 @@ import Testing
 
 @Suite struct DisplayTextTests {
   @Test(arguments: [
-    ("plain name.bin", "plain name.bin"), ("模型 权重", "模型 权重"), ("🦊 ok", "🦊 ok"), ("👨‍👩‍👧", "👨‍👩‍👧"), ("❤️", "❤️"),
+    ("plain name.bin", "plain name.bin"), ("模型 权重", "模型 权重"), ("🦊 ok", "🦊 ok"), ("👨‍👩‍👧", "👨‍👩‍👧"), ("❤️", "❤️"), ("❤️‍🔥", "❤️‍🔥"),
     ("a\u{1B}[2Jb", "a\\u{1B}[2Jb"), ("a\u{9B}31m", "a\\u{9B}31m"), ("x\u{202E}y", "x\\u{202E}y"),
     ("a\nb\rc\td", "a\\u{A}b\\u{D}c\\u{9}d"),
     ("a\u{0}", "a\\u{0}"), ("a\u{7F}", "a\\u{7F}"), ("pay\u{200B}pal", "pay\\u{200B}pal"), ("a\u{200D}b", "a\\u{200D}b"),

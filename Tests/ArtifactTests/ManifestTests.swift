@@ -83,6 +83,15 @@ import Testing
     let falseEmpty = try ManifestFile(
       path: SafePath("e"), sizeBytes: 0, mode: .regular, kind: .other, sha256: HashTree.emptyRoot, root: digest(1))
     #expect(code { _ = try manifest([falseEmpty]) } == .invalidManifest)
+    func checked(created: UInt64, environment: [EnvironmentFile]) throws {
+      _ = try Manifest(
+        name: ArtifactName("a"), version: 1, previous: nil, publisher: digest(2), created: created, note: "",
+        chunkBytes: 1 << 20, files: [file("uv.lock")], environment: environment)
+    }
+    let lock = try #require(EnvironmentFile(recognising: SafePath("uv.lock")))
+    try checked(created: Manifest.maximumInteger, environment: [lock])
+    #expect(code { try checked(created: Manifest.maximumInteger + 1, environment: []) } == .invalidManifest)
+    #expect(code { try checked(created: 1, environment: [lock, lock]) } == .invalidManifest)
     #expect(
       code {
         _ = try ManifestBuilder(name: ArtifactName("a")).build(

@@ -41,4 +41,11 @@ import Testing
   func otherReferencesAreRefused(text: String) {
     #expect([.invalidReference, .invalidName].contains(code { _ = try ArtifactReference(text) }))
   }
+
+  @Test func partsThatNoTextHasMakeNoReference() throws {
+    let name = try ArtifactName("a")
+    #expect(code { _ = try ArtifactReference(peer: nil, name: name, version: 0) } == .invalidReference)
+    #expect(code { _ = try ArtifactReference(peer: "a b", name: name, version: 1) } == .invalidReference)
+    #expect(try ArtifactReference(peer: "p", name: name, version: nil).description == "p/a")
+  }
 }

@@ -34,6 +34,14 @@ import Testing
     }
   }
 
+  @Test func theLongestPathIsTakenAndOneByteMoreIsNot() throws {
+    let exact = String(repeating: "d", count: 204)
+    let path = Array(repeating: exact, count: 5).joined(separator: "/")
+    #expect(path.utf8.count == SafePath.maximumBytes)
+    #expect(try SafePath(path).text == path)
+    #expect(code { _ = try SafePath(path + "d") } == .invalidPath)
+  }
+
   @Test func aSlashInAComponentIsRefused() {
     #expect(code { _ = try SafePath(components: ["a", "b/c"]) } == .invalidPath)
     #expect(code { _ = try SafePath(components: []) } == .invalidPath)
@@ -72,7 +80,7 @@ import Testing
   @Test func millionsOfFoldersAreRefused() throws {
     var set = PathSet()
     let error = #expect(throws: ArtifactError.self) {
-      for index in 0... {
+      for index in 0..<10_000 {
         try set.insert(SafePath((0..<60).map { "\(index)x\($0)" }.joined(separator: "/")))
       }
     }

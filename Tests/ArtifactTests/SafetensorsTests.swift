@@ -113,6 +113,13 @@ import Testing
     #expect(try kind("dir.png/" + name, Array(head.utf8)) == expected)
   }
 
+  @Test func theShortestFilesHaveAKind() throws {
+    for head in [[], [0x80], [0x47], [0x50, 0x4B], [2, 0, 0, 0, 0, 0, 0, 0]] as [[UInt8]] {
+      #expect(try kind("m", head) == .other)
+    }
+    #expect(try kind("m", [2, 0, 0, 0, 0, 0, 0, 0, 0x7B]) == .safetensors)
+  }
+
   @Test func aPickleUnderAnotherNameIsStillAPickle() throws {
     let pickle: [UInt8] = [0x80, 0x04, 0x95, 0x10]
     for (name, expected) in [("notes.txt", FileKind.pytorch), ("m.bin", .pytorch), ("m", .pytorch), ("m.pkl", .pickle)] {
