@@ -15,12 +15,11 @@ extension Node {
   private func ownEntries() async throws -> [ArtifactEntry] {
     var entries: [ArtifactEntry] = []
     for artifact in try await context.database.published() {
-      let manifest = try Manifest(decoding: artifact.manifest.span)
+      let entry = try await entry(of: artifact)
       entries.append(
         ArtifactEntry(
-          name: artifact.name, version: UInt64(artifact.version), digest: artifact.digest.hex, files: manifest.files.count,
-          bytes: manifest.totalBytes, created: manifest.created, note: manifest.note,
-          audience: try await audience(of: artifact.name)))
+          name: artifact.name, version: UInt64(artifact.version), digest: artifact.digest.hex, files: entry.files,
+          bytes: entry.sizeBytes, created: entry.created, note: entry.note, audience: try await audience(of: artifact.name)))
     }
     return entries
   }

@@ -1,6 +1,7 @@
 public import EventLoop
 internal import Foundation
 public import Logging
+internal import Primitives
 public import Session
 public import Store
 internal import Transfer
@@ -33,6 +34,9 @@ public actor Node {
   var servers: [NodeID: PeerServer] = [:]
   var pulls: [TransferID: Puller] = [:]
   let readBacks: ReadBackQueue
+  /// What listings say of published artifacts, so that a manifest is read once.
+  var entries: [Digest: CatalogEntry] = [:]
+  static let maximumEntriesKept = 4_096
   private(set) var isStopping = false
   private var housekeeping: Task<Void, Never>?
   private var accepting: Task<Void, Never>?

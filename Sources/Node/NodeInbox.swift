@@ -1,4 +1,5 @@
 internal import Artifact
+internal import EventLoop
 internal import Logging
 internal import Primitives
 internal import Session
@@ -49,22 +50,30 @@ extension Node: PeerInbox {
 
   private func answer(_ request: CatalogRequest, to peer: Peer) async {
     let visible = (try? await context.database.visible(to: peer.id)) ?? []
-    let entries = visible.compactMap { try? entry(of: $0) }
+    var entries: [CatalogEntry] = []
+    for artifact in visible { if let entry = try? await entry(of: artifact) { entries.append(entry) } }
     await peer.send(ControlMessage.catalog(Catalog.page(entries, request: request.request, after: request.after)).payload)
   }
 
   private func answer(_ request: Resolve, to peer: Peer) async {
     let artifact = try? await context.database.visible(name: request.name.text, version: request.version, to: peer.id)
-    let entry = artifact.flatMap { try? self.entry(of: $0) }
+    var entry: CatalogEntry?
+    if let artifact { entry = try? await self.entry(of: artifact) }
     await peer.send(ControlMessage.resolved(Resolved(request: request.request, entry: entry)).payload)
   }
 
-  /// What a listing says of a published artifact.
-  func entry(of artifact: PublishedArtifact) throws -> CatalogEntry {
-    let manifest = try Manifest(decoding: artifact.manifest.span)
-    return CatalogEntry(
-      name: manifest.name, version: manifest.version, digest: artifact.digest, sizeBytes: manifest.totalBytes,
-      files: manifest.files.count, note: manifest.note, created: manifest.created, publisher: manifest.publisher)
+  /// What a listing says of a published artifact. Its manifest is read once, away from the loop.
+  func entry(of artifact: PublishedArtifact) async throws -> CatalogEntry {
+    if let known = entries[artifact.digest] { return known }
+    let entry = try await context.threads.files.run {
+      let manifest = try Manifest(decoding: artifact.manifest.span)
+      return CatalogEntry(
+        name: manifest.name, version: manifest.version, digest: artifact.digest, sizeBytes: manifest.totalBytes,
+        files: manifest.files.count, note: manifest.note, created: manifest.created, publisher: manifest.publisher)
+    }
+    if entries.count >= Self.maximumEntriesKept { entries = [:] }
+    entries[artifact.digest] = entry
+    return entry
   }
 
   /// What this node says of itself in the first envelope of a session.

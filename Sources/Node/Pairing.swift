@@ -9,6 +9,8 @@ extension Node {
   public static let defaultTicketSeconds: UInt64 = 15 * 60
   /// Longest life of a ticket: it is a secret in somebody's chat.
   public static let maximumTicketSeconds: UInt64 = 7 * 24 * 3_600
+  /// How long an expired ticket is remembered.
+  static let expiredTicketSeconds: UInt64 = 24 * 3_600
   /// For the inviter's word, once the joiner has introduced itself.
   static let pairingAnswerTime = Duration.seconds(10)
 
@@ -58,6 +60,12 @@ extension Node {
       return await peer.summary()
     }
     ticketWaiters[invitation.id, default: []].append(waiter)
+    let timer = Task { [context] in
+      let left = invitation.expires > context.now ? invitation.expires - context.now : 0
+      try await context.loop.sleep(for: .seconds(Int64(left)))
+      self.expireTickets()
+    }
+    defer { timer.cancel() }
     do {
       return try await withTaskCancellationHandler {
         try await withCheckedThrowingContinuation { waiter.wait($0) }
@@ -79,7 +87,9 @@ extension Node {
       }
       ticketWaiters[id] = alive.isEmpty ? nil : alive
     }
-    Task { try? await context.database.deleteExpiredTickets(now: context.now) }
+    // A ticket is kept for a while after its end, so that somebody who comes late is told that it is expired.
+    let forgotten = context.now - min(context.now, Self.expiredTicketSeconds)
+    Task { try? await context.database.deleteExpiredTickets(now: forgotten) }
   }
 
   /// Somebody connected to pair. Throwing closes the stream silently: strangers learn nothing and spoil nothing.

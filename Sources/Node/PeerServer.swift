@@ -94,7 +94,8 @@ actor PeerServer {
       }
       if let known = sources[digest] { return known }
       let files = try await context.database.publishedFiles(digest)
-      let source = try ServedSource(artifact, files: files, database: context.database)
+      let database = context.database
+      let source = try await context.threads.files.run { try ServedSource(artifact, files: files, database: database) }
       sources[digest] = source
       return source
     } catch {

@@ -1,4 +1,5 @@
 internal import Artifact
+internal import EventLoop
 internal import Primitives
 internal import Session
 internal import Store
@@ -19,8 +20,11 @@ extension Node: PublisherBook {
         .notAllowed, "\(entry.name) was published by a node that is not known here: \(publisher.hex.prefix(16))",
         hint: "pair with its publisher first")
     }
-    let manifest = try signed.open(digest: entry.digest, publisher: entry.publisher) { body, signature in
-      record.verify(kind: .manifest, body: body, signature: signature)
+    // A manifest may have 100,000 files: not on the loop.
+    let manifest = try await context.threads.files.run {
+      try signed.open(digest: entry.digest, publisher: entry.publisher) { body, signature in
+        record.verify(kind: .manifest, body: body, signature: signature)
+      }
     }
     guard manifest.name == entry.name, manifest.version == entry.version else {
       throw ArtifactError(.invalidManifest, "its name or version is not the one that was listed")
