@@ -9,8 +9,14 @@ struct Link: Sendable {
   let dialled: PeerAddress?
   /// The link on which this node has just answered a joiner: the joiner starts the session.
   let peerStarts: Bool
+  /// The other side has shown that it takes us for a peer. One that we dialled has done so only with its first frame: a node
+  /// that has revoked us completes the handshake, learns who we are, and closes without a word.
+  var isAccepted: Bool
 
-  init(number: UInt64, connection: any Connection, dialled: PeerAddress?, peerStarts: Bool = false) {
+  init(
+    number: UInt64, connection: any Connection, dialled: PeerAddress?, peerStarts: Bool = false, isAccepted: Bool = true
+  ) {
+    self.isAccepted = isAccepted
     self.number = number
     self.connection = connection
     self.dialled = dialled

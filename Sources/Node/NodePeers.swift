@@ -35,8 +35,8 @@ extension Peer {
   func summary() -> PeerSummary {
     PeerSummary(
       alias: row.alias, id: id.hex, name: row.name, addresses: addresses.map(\.description), isVerified: row.verified,
-      isBlocked: row.blocked, isOnline: link != nil, added: row.added,
-      lastSeen: link == nil ? row.lastSeen : context.now, health: machine.health.rawValue, safetyNumber: safetyNumber.digits)
+      isBlocked: row.blocked, isOnline: isLinked, added: row.added,
+      lastSeen: isLinked ? context.now : row.lastSeen, health: machine.health.rawValue, safetyNumber: safetyNumber.digits)
   }
 
   /// The row was changed in the store.

@@ -36,6 +36,12 @@ actor Peer {
   private var backlogWaiters: [CheckedContinuation<Void, Never>] = []
   private var readinessWaiters: [CheckedContinuation<Void, Never>] = []
   private var dialling: Task<Void, Never>?
+  /// How long to wait before the next attempt to reach the peer.
+  var backoff = Backoff()
+  /// The last link was closed before the peer had said anything: dialling again at once would only repeat that.
+  var isTurnedAway = false
+  /// How often that has happened.
+  private var timesTurnedAway = 0
   let nudge: Nudge
   var replies = ReplyDesk()
   var hadNews: [SessionEvent] = []
@@ -87,6 +93,7 @@ actor Peer {
     var reason = "the peer closed it"
     do {
       while let bytes = try await link.connection.receive(within: LinkPolicy.silence) {
+        accepted(link)
         let frame = try LinkFrame(parsing: bytes.span)
         if case .close = frame { break }
         while work.count >= Self.backlogLimit { await withCheckedContinuation { backlogWaiters.append($0) } }
@@ -94,6 +101,14 @@ actor Peer {
       }
     } catch { reason = "\(error)" }
     await detach(link, because: reason)
+  }
+
+  /// The peer has spoken: from here on the link counts.
+  private func accepted(_ link: Link) {
+    guard let index = links.firstIndex(where: { $0.number == link.number }), !links[index].isAccepted else { return }
+    links[index].isAccepted = true
+    backoff.reset()
+    wakeReadiness()
   }
 
   private func keepAlive(_ link: Link) async {
@@ -106,11 +121,16 @@ actor Peer {
 
   private func detach(_ link: Link, because reason: String) async {
     guard let index = links.firstIndex(where: { $0.number == link.number }) else { return }
-    links.remove(at: index)
+    let wasAccepted = links.remove(at: index).isAccepted
+    if !wasAccepted { timesTurnedAway += 1 }
+    isTurnedAway = !wasAccepted
     if links.isEmpty { machine.linkDown() }
     await link.connection.close()
     context.logger.info("link ended", metadata: ["peer": "\(row.alias)", "reason": "\(reason)"])
-    try? await context.database.touch(id, lastSeen: context.now)
+    if wasAccepted {
+      try? await context.database.touch(id, lastSeen: context.now)
+      if let row = try? await context.database.peer(id) { adopt(row: row) }
+    }
     if links.isEmpty { replies.failAll(NodeError(.unreachable, "the link to \(row.alias) was lost")) }
     await nudge.fire()
   }
@@ -250,13 +270,23 @@ actor Peer {
   // MARK: Readiness
 
   /// Whether payloads can go out now and be acted on.
-  var isReady: Bool { !links.isEmpty && machine.isConfirmed }
+  var isReady: Bool { isLinked && machine.isConfirmed }
+
+  /// Whether a link is up on which the peer has spoken.
+  var isLinked: Bool { links.contains(where: \.isAccepted) }
 
   /// Waits for a link and a confirmed session, dialling at once if there is neither.
   func ready(by deadline: Deadline) async throws {
+    let before = timesTurnedAway
     while !isReady, !isStopped {
       await nudge.fire()
       try Task.checkCancellation()
+      // Once may be a node that is just shutting down.
+      guard timesTurnedAway < before + 2 else {
+        throw NodeError(
+          .notAllowed, "\(row.alias) is there, but does not take this node for a peer: it may have revoked the pairing",
+          hint: "ask for a new ticket (`pawl invite` there) and run `pawl join` here")
+      }
       guard let remaining = deadline.remaining, remaining > .zero else {
         throw NodeError(
           .unreachable, links.isEmpty ? "cannot reach \(row.alias)" : "\(row.alias) is there, but the session is not ready",

@@ -6,30 +6,31 @@ internal import Store
 extension Peer {
   /// Keeps one link up for as long as the peer is paired: dials at once, then ever more slowly, and at once again when
   /// somebody needs the peer or a link was lost.
+  ///
+  /// A link counts once something was heard on it. Who has revoked us takes the handshake to its end before it closes, and is
+  /// not to be dialled without a pause.
   func keepLinked() async {
-    var backoff = Backoff()
     while !isStopped, !Task.isCancelled {
-      if links.isEmpty, !addresses.isEmpty, await dialOnce() { backoff.reset() }
+      if links.isEmpty, !addresses.isEmpty, !isTurnedAway { await dialOnce() }
+      isTurnedAway = false
       let wait: Duration? = links.isEmpty ? backoff.next(jitter: Double.random(in: 0...1)) : nil
       await nudge.wait(atMost: wait)
     }
   }
 
-  /// One attempt over all addresses. True if it brought a link.
-  private func dialOnce() async -> Bool {
+  /// One attempt over all addresses.
+  private func dialOnce() async {
     let dialler = Dialler(context: context, preamble: .link, remoteKey: record.linkKey, psk: nil, firstPayload: [])
     do {
       let answer = try await dialler.dial(addresses)
       guard !isStopped else {
         await answer.driver.abandon()
-        return false
+        return
       }
       let connection = try await answer.driver.complete(payload: [])
-      attach(Link(number: LinkNumber.next(), connection: connection, dialled: answer.address))
-      return true
+      attach(Link(number: LinkNumber.next(), connection: connection, dialled: answer.address, isAccepted: false))
     } catch {
       context.logger.debug("not reached", metadata: ["peer": "\(row.alias)"])
-      return false
     }
   }
 

@@ -200,10 +200,11 @@ actor PeerServer {
   }
 
   private func refuse(_ job: SealJob, because error: any Error, ahead: inout [Sealing]) async {
-    let reason: DenyReason = (error as? StoreError)?.code == .sourceChanged ? .changed : .gone
     let path = sources[job.digest].flatMap { source in
       job.kind == .chunks && job.file < source.manifest.files.count ? source.manifest.files[job.file].path : nil
     }
+    // A file that was rewritten, moved or locked away is not what was shared; without a source it was withdrawn meanwhile.
+    let reason: DenyReason = path != nil && error is StoreError ? .changed : .gone
     context.logger.error(
       "a shared file cannot be served: it changed or is gone since it was shared; share it again",
       metadata: ["peer": "\(peer.id.hex.prefix(16))", "file": "\(path?.text ?? "?")", "error": "\(error)"])

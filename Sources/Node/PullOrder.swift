@@ -63,7 +63,8 @@ extension PullFailure {
       NodeError(.notFound, "\(alias) has no \(reference) for this node", hint: "`pawl ls \(alias)` lists what it shares")
     case .changed(let path):
       NodeError(
-        .integrity, "\(alias) cannot serve \(reference): “\(path?.text ?? "a file")” was changed since it was shared",
+        .integrity,
+        "\(alias) cannot serve \(reference): “\(path?.text ?? "a file")” was changed or removed since it was shared",
         hint: "ask for it to be shared again")
     case .integrity: NodeError(.integrity, "\(alias) sent something that does not verify: \(reason)")
     case .unreachable:

@@ -6,7 +6,9 @@ struct ReplyDesk {
   static let maximumWaiting = 64
 
   private var waiting: [RequestNumber: CheckedContinuation<ControlMessage, any Error>] = [:]
-  private var last: RequestNumber = 0
+  /// Begins anywhere: an answer to a request of an earlier run, resent from the outbox, must not pass for one to ours. Far
+  /// below 2^53, where a JSON integer ends.
+  private var last = RequestNumber.random(in: 1...1 << 48)
 
   /// Whether another request would be one too many.
   var isFull: Bool { waiting.count >= Self.maximumWaiting }

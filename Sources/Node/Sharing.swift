@@ -75,8 +75,7 @@ extension Node {
     let name: ArtifactName
     do { name = try ArtifactName(request.name ?? tree.baseName) } catch {
       throw NodeError(
-        .usage, "“\(request.name ?? tree.baseName)” cannot be an artifact's name: \(error.reason)", hint: "give one with --name"
-      )
+        .usage, error.reason, hint: "give \(request.name == nil ? "one" : "another") with --name")
     }
     let total = tree.files.reduce(UInt64(0)) { $0 + $1.identity.sizeBytes }
     let chunkBytes = try ChunkLayout.chunkBytes(forLargestFile: tree.largestFileBytes)
