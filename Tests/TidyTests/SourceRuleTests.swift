@@ -52,7 +52,7 @@ import Testing
     for file in try Tree.files("Sources") {
       for (number, text) in file.code where words.contains(where: { text.contains($0) }) {
         // The reason stands above it, or above the group of declarations it belongs to.
-        let above = file.lines[..<(number - 1)].suffix(5).split(separator: "").last ?? []
+        let above = file.lines[..<(number - 1)].suffix(12).split(separator: "", omittingEmptySubsequences: false).last ?? []
         #expect(
           above.contains { $0.contains("//") } || file.lines[number - 1].contains("//"),
           "\(file.path):\(number): no invariant is given")
