@@ -81,7 +81,9 @@ let tests: [Target] = [
       "Node", "Store", "EventLoop", "Transfer", "Artifact", "Session", "Noise", "Primitives", "Wire", logging,
     ], swiftSettings: strict),
   .testTarget(name: "APITests", dependencies: ["API", "Wire"], swiftSettings: strict),
-  .testTarget(name: "ControlTests", dependencies: ["Control", "API", "Wire", "EventLoop"], swiftSettings: strict),
+  .testTarget(
+    name: "ControlTests",
+    dependencies: ["Control", "API", "Wire", "EventLoop", "Store", logging], swiftSettings: strict),
   .testTarget(
     name: "pawlTests",
     dependencies: [
