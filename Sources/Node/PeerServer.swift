@@ -41,8 +41,13 @@ actor PeerServer {
 
   // MARK: Wants
 
+  /// Wants of one peer that may wait for their answers: a puller has four under way in each transfer, and few transfers.
+  static let maximumWants = 128
+
   /// Answers in the order of the wants.
   func receive(_ want: Want, session: SessionID) {
+    // Dropped, not denied: a peer that asks faster than the disk answers would only get another queue filled.
+    guard wants.count < Self.maximumWants else { return }
     wants.append((want, session))
     guard !isAnswering else { return }
     isAnswering = true
