@@ -10,7 +10,9 @@ import Transfer
 
 /// What a peer can learn and take of what was not shared with it: nothing.
 @Suite(.timeLimit(.minutes(1))) struct AudienceTests {
-  private func want(_ digest: Digest, transfer: TransferID, connection: ConnectionID = .random(.system), key: SecretBox? = nil) -> Want {
+  private func want(_ digest: Digest, transfer: TransferID, connection: ConnectionID = .random(.system), key: SecretBox? = nil)
+    -> Want
+  {
     Want(
       request: 42, transfer: transfer, digest: digest, kind: .manifest, ranges: [], aeads: [.aes256gcm, .chachaPoly],
       connection: connection, connectionKey: key ?? SecretBox(Randomness.system.secret(32)))
@@ -45,7 +47,8 @@ import Transfer
   }
 
   /// Asks for all chunks of the one file, reads a little, and returns the stream.
-  private func beginReading(_ mallory: ForgedPeer, _ digest: Digest, chunks: Int, on loop: EventLoop) async throws -> TCPStream {
+  private func beginReading(_ mallory: ForgedPeer, _ digest: Digest, chunks: Int, on loop: EventLoop) async throws -> TCPStream
+  {
     let connection = ConnectionID.random(.system)
     let key = SecretBox(Randomness.system.secret(32))
     try await mallory.say(

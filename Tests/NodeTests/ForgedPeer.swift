@@ -76,7 +76,8 @@ actor ForgedPeer {
     var prekeys = try PrekeyRing()
     _ = prekeys.refresh(at: now, crypto: .system)
     let ours = Introduction(
-      record: identity.record.bytes, bundle: try prekeys.bundle(from: identity, to: ticket.node, at: now, crypto: .system).bytes,
+      record: identity.record.bytes,
+      bundle: try prekeys.bundle(from: identity, to: ticket.node, at: now, crypto: .system).bytes,
       card: try Card(name: name, addresses: []))
     let connection = try await connect(
       .pair, to: ticket.addresses[0], remoteKey: ticket.linkKey, as: identity, psk: ticket.psk, first: ticket.id,
@@ -282,11 +283,12 @@ struct Offer: Sendable {
 
   /// The bytes that a job seals; zeros where there are none.
   func plaintext(of job: SealJob) -> [UInt8] {
-    let whole = switch job.kind {
-    case .manifest: object
-    case .leafList: leaves[job.file]
-    case .chunks: files[job.file]
-    }
+    let whole =
+      switch job.kind {
+      case .manifest: object
+      case .leafList: leaves[job.file]
+      case .chunks: files[job.file]
+      }
     let bytes = Array(whole.dropFirst(Int(job.offset)).prefix(job.plaintextBytes))
     return bytes + [UInt8](repeating: 0, count: job.plaintextBytes - bytes.count)
   }

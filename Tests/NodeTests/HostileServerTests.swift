@@ -28,7 +28,8 @@ import Transfer
     _ reference: String, by laptop: RunningNode, in house: House, naming alias: String = "mallory",
     code: NodeError.Code = .integrity, sourceLocation: SourceLocation = #_sourceLocation
   ) async throws {
-    let failure = try await nodeError({ _ = try await laptop.pull(reference, into: "\(house.path)/in") }, sourceLocation: sourceLocation)
+    let failure = try await nodeError(
+      { _ = try await laptop.pull(reference, into: "\(house.path)/in") }, sourceLocation: sourceLocation)
     #expect(failure.code == code, "\(failure)", sourceLocation: sourceLocation)
     #expect(failure.message.contains(alias), "\(failure)", sourceLocation: sourceLocation)
     #expect(
@@ -123,7 +124,8 @@ import Transfer
     try await withLiar { house, laptop, mallory in
       let components = (0..<10_000).map { _ in "d" }.joined(separator: "/")
       let paths = [
-        #"../escaped.bin"#, #"x/../../escaped.bin"#, #"/tmp/pawl-escaped.bin"#, #"./x"#, #"x//y"#, #"x/"#, #""#, #".."#, #"~\u0000x"#,
+        #"../escaped.bin"#, #"x/../../escaped.bin"#, #"/tmp/pawl-escaped.bin"#, #"./x"#, #"x//y"#, #"x/"#, #""#, #".."#,
+        #"~\u0000x"#,
         #"x\u0000y"#, #"x\u001b[2Jy"#, #"x\ny"#, #"x\u007fy"#, #"..\\escaped"#, #".pawl-x"#, #"e\u0301"#, components,
         String(repeating: "n", count: 256),
       ]
@@ -144,8 +146,10 @@ import Transfer
     try await withLiar { house, laptop, mallory in
       let files = [("Aaaa", pattern(10)), ("zzzz", pattern(10, seed: 2))]
       let edits: [(String, String)] = [
-        (#""path":"zzzz""#, #""path":"aaaa""#), (#""path":"zzzz""#, #""path":"Aaaa""#), (#""path":"zzzz""#, #""path":"Aaaa/x""#),
-        (#""path":"Aaaa""#, #""path":"zzzzz""#), (#""note":"""#, #""note":"","note":"""#), (#""note":"""#, #""note":"","n\u006fte":"""#),
+        (#""path":"zzzz""#, #""path":"aaaa""#), (#""path":"zzzz""#, #""path":"Aaaa""#),
+        (#""path":"zzzz""#, #""path":"Aaaa/x""#),
+        (#""path":"Aaaa""#, #""path":"zzzzz""#), (#""note":"""#, #""note":"","note":"""#),
+        (#""note":"""#, #""note":"","n\u006fte":"""#),
         (#""note":"""#, #""note":"","evil":1"#), (#""schema""#, "\u{FEFF}\"schema\""), (#""size":10"#, #""size":-10"#),
         (#""size":10"#, #""size":1e1"#), (#""size":10"#, #""size":9007199254740993"#), (#""chunk":65536"#, #""chunk":65537"#),
         (#""chunk":65536"#, #""chunk":1"#), (#""mode":420"#, #""mode":2541"#),
@@ -202,7 +206,8 @@ import Transfer
   @Test func nonsenseFromAPeerEndsNoProcessAndNoSession() async throws {
     try await withLiar { house, laptop, mallory in
       for payload in [
-        #"{"type":"want"}"#, #"{"type":"grant","req":1}"#, #"{"type":"nobody knows"}"#, #"{"type":"hello","name":"\u001b[2J","addresses":["x"]}"#,
+        #"{"type":"want"}"#, #"{"type":"grant","req":1}"#, #"{"type":"nobody knows"}"#,
+        #"{"type":"hello","name":"\u001b[2J","addresses":["x"]}"#,
         #"{"type":"catalog","req":77,"entries":[]}"#, #"{"type":"resolve","req":1,"name":"../x"}"#,
       ] { try await mallory.say(Array(payload.utf8)) }
       try await mallory.say(.deny(Deny(request: 1, transfer: .random(.system), reason: .notFound)))
@@ -226,7 +231,8 @@ extension CatalogEntry {
   /// The same, but for what is given.
   func with(name: String? = nil, version: ArtifactVersion? = nil, digest: Digest? = nil) -> CatalogEntry {
     CatalogEntry(
-      name: name.flatMap { try? ArtifactName($0) } ?? self.name, version: version ?? self.version, digest: digest ?? self.digest,
+      name: name.flatMap { try? ArtifactName($0) } ?? self.name, version: version ?? self.version,
+      digest: digest ?? self.digest,
       sizeBytes: sizeBytes, files: files, note: note, created: created, publisher: publisher)
   }
 
