@@ -118,6 +118,12 @@ public actor Node {
   func add(row: PeerRow, record: IdentityRecord, machine: PeerMachine) -> Peer {
     let peer = Peer(context: context, row: row, record: record, machine: machine, inbox: self)
     peers[row.id] = peer
+    // Who was paired before and pairs again: what ran over the old session ends with it.
+    if let server = servers.removeValue(forKey: row.id) { Task { await server.stop() } }
+    for puller in pulls.values where puller.peer.id == row.id {
+      let end = NodeError(.unreachable, "\(row.alias) was paired anew", hint: "the same command resumes where it stopped")
+      Task { await puller.cancel(end) }
+    }
     return peer
   }
 

@@ -184,7 +184,9 @@ actor PeerServer {
 
   private func seal(ahead: inout [Sealing], for connection: ConnectionID) async throws {
     while ahead.count < Self.framesAhead, let job = machine.nextJob(on: connection, at: MonotonicClock.now) {
-      guard let source = sources[job.digest] else {
+      // Closed when the last stream ended, perhaps while this one was on its way: opened again.
+      let opened = if let known = sources[job.digest] { known } else { await self.source(job.digest) }
+      guard let source = opened else {
         await refuse(job, because: StoreError(.sourceMissing, detail: ""), ahead: &ahead)
         continue
       }

@@ -90,7 +90,9 @@ actor Puller {
   func completion() async throws { try await finished.value() }
 
   /// Ends the pull; what is there stays, and another pull resumes it.
-  func cancel(_ error: any Error = CancellationError()) {
+  func cancel(_ error: any Error = CancellationError()) async {
+    guard !finished.isSettled else { return }
+    for case .persist(let files) in machine.receive(.stop, at: MonotonicClock.now) { await persist(files) }
     settle(.failure(error))
   }
 
@@ -127,6 +129,8 @@ actor Puller {
       guard !finished.isSettled else { continue }
       let actions = machine.receive(event, at: MonotonicClock.now)
       if case .granted = event { wakeParked() }
+      // Reported once the machine has counted it, and before anything waits.
+      if case .verified(let ticket) = event { report(moved: ticket.file) }
       for action in actions where !finished.isSettled { await perform(action) }
     }
     isDraining = false
@@ -305,7 +309,6 @@ actor Puller {
     case .written:
       meter.add(ticket.plaintextBytes)
       post(.verified(ticket))
-      report(moved: ticket.file)
     case .piece(let bytes): post(.opened(ticket, bytes))
     case .badTag: post(.badTag(ticket))
     case .badLeaf: post(.badLeaf(ticket))

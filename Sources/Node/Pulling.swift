@@ -50,8 +50,10 @@ extension Node {
     guard pulls.count < Self.maximumPulls else {
       throw NodeError(.noSpace, "\(pulls.count) pulls are running already", hint: "wait for one to end")
     }
+    let alias = await peer.row.alias
+    // Nothing waits between the choice of the transfer and its being taken: two pulls never share one.
     let transfer = try await transfer(for: entry.digest, from: peer.id, target: target)
-    let order = PullOrder(alias: await peer.row.alias, isExplicitVersion: reference.version != nil, destination: target)
+    let order = PullOrder(alias: alias, isExplicitVersion: reference.version != nil, destination: target)
     let puller = Puller(
       context: context, peer: peer, transfer: transfer, entry: entry, order: order, desk: self, publishers: self,
       progress: progress)

@@ -41,10 +41,20 @@ final class House: Sendable {
     let folder = try StateFolder.open(Locations(home: "\(path)/homes/\(name)"))
     let node = try await Node.start(
       NodeConfiguration(name: name, listen: ("127.0.0.1", port)), folder: folder, loop: loop,
-      logger: Logger(label: name) { _ in SwiftLogNoOpLogHandler() })
+      logger: Self.logger(name))
     let running = RunningNode(name: name, node: node, loop: loop, folder: folder)
     atTheEnd { await running.stop() }
     return running
+  }
+
+  /// Silent, unless somebody looks for a fault: `PAWL_TEST_LOG=1`.
+  private static func logger(_ name: String) -> Logger {
+    guard ProcessInfo.processInfo.environment["PAWL_TEST_LOG"] != nil else {
+      return Logger(label: name) { _ in SwiftLogNoOpLogHandler() }
+    }
+    var logger = Logger(label: name) { StreamLogHandler.standardError(label: $0) }
+    logger.logLevel = .debug
+    return logger
   }
 
   /// A proxy in front of a node.
