@@ -13,6 +13,9 @@ actor ReadBackQueue {
     let quarantine: String?
   }
 
+  /// Files of one trip to a worker, and their bytes: enough that neither trip nor commit is felt.
+  static let batchFiles = 256
+  static let batchBytes: UInt64 = 64 << 20
   /// What a file that was set aside is called: hidden, and never mistaken for the real one.
   static let quarantinePrefix = ".pawl-quarantined-"
 
@@ -54,24 +57,44 @@ actor ReadBackQueue {
   func run(_ holding: Int64, progress: @escaping @Sendable (UInt64) -> Void) async throws -> [Wrong] {
     var wrong: [Wrong] = []
     var done: UInt64 = 0
-    for file in try await context.database.holdingFiles(holding) where file.state == .pending && !stopped.isSet {
+    let pending = try await context.database.holdingFiles(holding).filter { $0.state == .pending }
+    var start = 0
+    while start < pending.count, !stopped.isSet {
       try Task.checkCancellation()
-      let computed = try await hash(file)
-      if stopped.isSet { break }
-      let state = try await context.database.setReadBack(holding: holding, file: file.index, computed: computed)
-      if state == .mismatch { wrong.append(await quarantine(file)) }
-      done += file.sizeBytes
+      let batch = Self.batch(pending[start...])
+      guard let computed = try await hash(batch) else { break }
+      let states = try await context.database.setReadBacks(holding: holding, computed)
+      for file in batch where states[file.index] == .mismatch { wrong.append(await quarantine(file)) }
+      start += batch.count
+      done += batch.reduce(0) { $0 + $1.sizeBytes }
       progress(done)
     }
     return wrong
   }
 
-  private func hash(_ file: HoldingFile) async throws -> Digest? {
+  /// Small files share a trip to a worker and a commit; a large one has its own.
+  private static func batch(_ files: ArraySlice<HoldingFile>) -> [HoldingFile] {
+    var batch: [HoldingFile] = []
+    var bytes: UInt64 = 0
+    for file in files.prefix(batchFiles) {
+      guard batch.isEmpty || bytes + file.sizeBytes <= batchBytes else { break }
+      batch.append(file)
+      bytes += file.sizeBytes
+    }
+    return batch
+  }
+
+  /// nil: told to stop. A file that cannot be read has no hash.
+  private func hash(_ files: [HoldingFile]) async throws -> [(file: Int, computed: Digest?)]? {
     let stopped = stopped
     return try await context.threads.files.run {
-      do {
-        return try ReadBack.hash(file.path, expectedBytes: file.sizeBytes, fromDisk: true) { stopped.isSet }
-      } catch is StoreError { return nil }
+      var results: [(file: Int, computed: Digest?)] = []
+      for file in files {
+        let digest = try? ReadBack.hash(file.path, expectedBytes: file.sizeBytes, fromDisk: true) { stopped.isSet }
+        if stopped.isSet { return nil }
+        results.append((file.index, digest))
+      }
+      return results
     }
   }
 

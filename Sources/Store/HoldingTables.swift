@@ -59,17 +59,28 @@ extension Database {
   /// is gone.
   @discardableResult
   public func setReadBack(holding: Int64, file: Int, computed: Digest?) throws(StoreError) -> HoldingFile.State? {
+    try setReadBacks(holding: holding, [(file, computed)])[file]
+  }
+
+  /// The same for many files of one delivery, in one transaction. Files whose record is gone are not in the answer.
+  public func setReadBacks(
+    holding: Int64, _ results: [(file: Int, computed: Digest?)]
+  ) throws(StoreError) -> [Int: HoldingFile.State] {
     try write { db in
-      let key: StatementArguments = [holding, file]
-      let expected = try db.row("SELECT expected FROM holding_file WHERE holding = ? AND number = ?", key) {
-        try $0.digest("expected")
+      var states: [Int: HoldingFile.State] = [:]
+      for (file, computed) in results {
+        let key: StatementArguments = [holding, file]
+        let expected = try db.row("SELECT expected FROM holding_file WHERE holding = ? AND number = ?", key) {
+          try $0.digest("expected")
+        }
+        guard let expected else { continue }
+        let state: HoldingFile.State = computed.map { $0 == expected ? .verified : .mismatch } ?? .missing
+        try db.run(
+          "UPDATE holding_file SET computed = ?, state = ? WHERE holding = ? AND number = ?",
+          [computed?.column, state.rawValue, holding, file])
+        states[file] = state
       }
-      guard let expected else { return nil }
-      let state: HoldingFile.State = computed.map { $0 == expected ? .verified : .mismatch } ?? .missing
-      try db.run(
-        "UPDATE holding_file SET computed = ?, state = ? WHERE holding = ? AND number = ?",
-        [computed?.column, state.rawValue, holding, file])
-      return state
+      return states
     }
   }
 }
