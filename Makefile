@@ -15,7 +15,7 @@ deps:
 
 # One file that needs no Swift runtime beside it.
 build: deps
-	$(SWIFT) build -c release --static-swift-stdlib --product pawl
+	$(SWIFT) build -c release --static-swift-stdlib -Xlinker -s --product pawl
 
 install: build
 	install -D -m 0755 $(BIN)/pawl $(DESTDIR)$(PREFIX)/bin/pawl
@@ -26,7 +26,7 @@ test: deps
 	$(SWIFT) test --disable-xctest
 
 demo: build
-	$(SWIFT) build -c release --static-swift-stdlib --product pawl-makelora
+	$(SWIFT) build -c release --static-swift-stdlib -Xlinker -s --product pawl-makelora
 	scripts/demo.sh
 
 bench: build
