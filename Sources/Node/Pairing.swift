@@ -39,6 +39,11 @@ extension Node {
       guard let address = try? PeerAddress(text) else {
         throw NodeError(.usage, "“\(text)” is no HOST:PORT", hint: "for example 192.168.1.20:7411 or [fd00::1]:7411")
       }
+      guard SocketAddress(ip: address.host, port: address.port)?.isWildcard != true else {
+        throw NodeError(
+          .usage, "\(address) is no place that anybody can connect to",
+          hint: "give the address at which the teammate reaches this machine")
+      }
       reachable.append(address)
     }
     if reachable.isEmpty { reachable = advertisedAddresses() }
