@@ -129,6 +129,13 @@ import Transfer
         #"x\u0000y"#, #"x\u001b[2Jy"#, #"x\ny"#, #"x\u007fy"#, #"..\\escaped"#, #".pawl-x"#, #"e\u0301"#, components,
         String(repeating: "n", count: 256),
       ]
+      // The same with a harmless path comes in: what refuses the others is their path.
+      await mallory.offer(
+        try Offer("good", files: [("aaaa", pattern(10)), ("zzzz", pattern(10))], by: mallory.identity) {
+          $0.replacingOccurrences(of: #""path":"aaaa""#, with: #""path":"x/y""#)
+        })
+      _ = try await laptop.pull("mallory/good", into: "\(house.path)/good")
+      #expect(house.bytes("good/good/x/y") == pattern(10))
       let before = house.tree("").filter { !$0.hasPrefix("homes") && !$0.hasPrefix("in") }
       for (index, path) in paths.enumerated() {
         // Two files, so that each lies in the artifact's folder.

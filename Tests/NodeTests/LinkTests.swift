@@ -102,6 +102,25 @@ import Transfer
     }
   }
 
+  @Test func bothSidesPullOverALinkWhoeverDialledIt() async throws {
+    try await withHouse { house in
+      let studio = try await house.start("studio")
+      let laptop = try await house.start("laptop")
+      let meddler = try await house.meddler(before: studio)
+      try await house.pair(studio, laptop, through: meddler)
+      let bytes = pattern(3 << 20)
+      _ = try await studio.share(try house.file("out/of-studio.bin", bytes), toAll: true)
+      _ = try await laptop.share(try house.file("out/of-laptop.bin", bytes), toAll: true)
+      async let here = laptop.pull("studio/of-studio.bin", into: "\(house.path)/laptop")
+      async let there = studio.pull("laptop/of-laptop.bin", into: "\(house.path)/studio")
+      _ = try await (here, there)
+      #expect(house.bytes("laptop/of-studio.bin") == bytes)
+      #expect(house.bytes("studio/of-laptop.bin") == bytes)
+      // The side that dialled the link dialled the data connections of both.
+      #expect(await meddler.count(of: .data) == 2)
+    }
+  }
+
   @Test func aLinkThatWasCutComesBackByItself() async throws {
     try await withHouse { house in
       let studio = try await house.start("studio")

@@ -51,6 +51,25 @@ import Testing
     }
   }
 
+  @Test(arguments: [false, true])
+  func aFlippedBitInAManifestOrALeafListIsRefusedAndItComesAgain(manifestIsKnown: Bool) async throws {
+    try await withHouse { house in
+      let bytes = pattern(3 * Self.megabyte, seed: 5)
+      let (_, laptop, meddler) = try await pair(in: house, bytes: bytes)
+      // The first frame of a pull is the manifest; where that is known, it is the leaf list.
+      if manifestIsKnown { _ = try await laptop.node.show("studio/model.bin") }
+      let before = await meddler.count(of: .data)
+      await meddler.lay { place, bytes in
+        if place.purpose == 3, !place.isFromDialler, place.number == before { _ = place.flip(at: 60, in: &bytes) }
+        return .pass
+      }
+      let summary = try await laptop.pull("studio/model.bin", into: "\(house.path)/in")
+      #expect(summary.isReadBack)
+      #expect(house.bytes("in/model.bin") == bytes)
+      #expect(await meddler.count(of: .data) == before + 2)
+    }
+  }
+
   @Test func aFlippedBitInAGrantsNameOrInAnAttachmentCostsAConnection() async throws {
     try await withHouse { house in
       let bytes = pattern(100_000, seed: 4)
