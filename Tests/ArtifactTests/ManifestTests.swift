@@ -68,6 +68,19 @@ import Testing
 
   @Test func oneBareFileNeedsNoFolder() throws {
     #expect(try manifest([file("a")]).isSingleFile)
+    let builder = { (isFolder: Bool) in
+      var builder = try ManifestBuilder(name: ArtifactName("x"), isFolder: isFolder)
+      builder.add(try file("a"))
+      return try builder.build(version: 1, previous: nil, publisher: digest(1), created: 0, note: "")
+    }
+    let (folder, bare) = (try builder(true), try builder(false))
+    #expect(bare.isSingleFile)
+    #expect(!folder.isSingleFile)
+    #expect(try decoded(folder.encoded()) == folder)
+    #expect(try decoded(bare.encoded()) == bare)
+    #expect(!folder.hasSameContents(as: bare))
+    let untrue = String(decoding: try folder.encoded(), as: UTF8.self).replacing(#""folder":true"#, with: #""folder":false"#)
+    #expect(code { _ = try decoded(Array(untrue.utf8)) } == .invalidManifest)
     #expect(try !manifest([file("a/b")]).isSingleFile)
     #expect(try !manifest([file("a"), file("b")]).isSingleFile)
   }
@@ -114,5 +127,41 @@ import Testing
           name: manifest.name, version: 1, previous: nil, publisher: digest(1), created: 1, note: "", chunkBytes: 1 << 20,
           files: tooMany)
       } == .limitExceeded)
+  }
+}
+
+@Suite struct SignedManifestTests {
+  static let signature: [UInt8] = [9, 9, 9]
+
+  @Test func onlyTheExpectedManifestOfTheExpectedPublisherOpens() throws {
+    let manifest = try ManifestTests.rich()
+    let signed = try SignedManifest(bytes: manifest.encoded(), signature: Self.signature)
+    let publisher = manifest.publisher
+    #expect(signed.digest == SHA256Hash.hash(signed.bytes))
+    let opened = try signed.open(digest: signed.digest, publisher: publisher) { $0 == signed.bytes && $1 == Self.signature }
+    #expect(opened == manifest)
+    #expect(try signed.open(digest: nil, publisher: publisher) { _, _ in true } == manifest)
+    #expect(
+      code { _ = try signed.open(digest: digest(3), publisher: publisher) { _, _ in true } } == .digestMismatch)
+    #expect(
+      code { _ = try signed.open(digest: signed.digest, publisher: publisher) { _, _ in false } } == .badSignature)
+    #expect(
+      code { _ = try signed.open(digest: signed.digest, publisher: digest(3)) { _, _ in true } } == .wrongPublisher)
+  }
+
+  @Test func nothingIsReadBeforeTheSignatureVerifies() throws {
+    let signed = try SignedManifest(bytes: Array("{".utf8), signature: [])
+    #expect(code { _ = try signed.open(digest: signed.digest, publisher: digest(2)) { _, _ in false } } == .badSignature)
+    #expect(code { _ = try signed.open(digest: signed.digest, publisher: digest(2)) { _, _ in true } } == .invalidManifest)
+  }
+
+  @Test func theStoredFormIsReadExactly() throws {
+    let signed = try SignedManifest(bytes: ManifestTests.rich().encoded(), signature: Self.signature)
+    let stored = try SignedManifest(encoded: signed.encoded.span)
+    #expect(stored == signed)
+    for damaged in [signed.encoded + [0], Array(signed.encoded.dropLast()), [], [255, 255, 255, 255]] {
+      #expect(code { _ = try SignedManifest(encoded: damaged.span) } == .invalidManifest)
+    }
+    #expect(code { _ = try SignedManifest(bytes: [], signature: [UInt8](repeating: 0, count: 8_193)) } == .limitExceeded)
   }
 }

