@@ -34,6 +34,9 @@ public struct Manifest: Hashable, Sendable {
   public let chunkBytes: Int
   /// The files, sorted by the bytes of their paths; at least one.
   public let files: [ManifestFile]
+  /// Whether the artifact is one bare file, which is placed without a folder around it. A folder that holds a single file is
+  /// none, and says so.
+  public let isSingleFile: Bool
   /// Which of the files describe the environment.
   public let environment: [EnvironmentFile]
   /// The length of all files together.
@@ -45,7 +48,7 @@ public struct Manifest: Hashable, Sendable {
   /// that fit; numbers and texts within limits.
   public init(
     name: ArtifactName, version: ArtifactVersion, previous: Digest?, publisher: Digest, created: UInt64, note: String,
-    chunkBytes: Int, files: [ManifestFile], environment: [EnvironmentFile] = []
+    chunkBytes: Int, files: [ManifestFile], environment: [EnvironmentFile] = [], isFolder: Bool = false
   ) throws(ArtifactError) {
     guard version >= 1 else { throw Self.invalid("versions count from 1") }
     guard created <= Self.maximumInteger else { throw Self.invalid("its time is out of range") }
@@ -65,6 +68,7 @@ public struct Manifest: Hashable, Sendable {
     self.chunkBytes = chunkBytes
     self.files = files
     self.environment = environment
+    isSingleFile = !isFolder && Self.isAmbiguous(files)
     guard environment.count <= EnvironmentFile.maximumFiles else {
       throw ArtifactError(.limitExceeded, "more than \(EnvironmentFile.maximumFiles) environment files")
     }
@@ -92,14 +96,16 @@ public struct Manifest: Hashable, Sendable {
   /// Whether two manifests hold the same files: paths, lengths, permissions and hashes. Publishing the same files again makes
   /// no new version.
   public func hasSameContents(as other: Manifest) -> Bool {
-    files.count == other.files.count
+    files.count == other.files.count && isSingleFile == other.isSingleFile
       && zip(files, other.files).allSatisfy {
         $0.path == $1.path && $0.sizeBytes == $1.sizeBytes && $0.mode == $1.mode && $0.sha256 == $1.sha256
       }
   }
 
-  /// Whether the artifact is one bare file, which is placed without a folder around it.
-  public var isSingleFile: Bool { files.count == 1 && !files[0].path.text.utf8.contains(UInt8(ascii: "/")) }
+  /// Whether the files alone leave open if they are one bare file or a folder.
+  static func isAmbiguous(_ files: [ManifestFile]) -> Bool {
+    files.count == 1 && !files[0].path.text.utf8.contains(UInt8(ascii: "/"))
+  }
 
   /// Sums of lengths and chunks, each file's layout checked.
   private static func totals(of files: [ManifestFile], chunkBytes: Int) throws(ArtifactError) -> (UInt64, Int) {

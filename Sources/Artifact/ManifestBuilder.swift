@@ -6,12 +6,15 @@ public struct ManifestBuilder: Sendable {
   public let name: ArtifactName
   /// The chunk size that the files were hashed with.
   public let chunkBytes: Int
+  /// A folder, even if it holds a single file.
+  public let isFolder: Bool
   private var files: [ManifestFile] = []
 
   /// A builder without files.
-  public init(name: ArtifactName, chunkBytes: Int = ChunkLayout.defaultChunkBytes) {
+  public init(name: ArtifactName, chunkBytes: Int = ChunkLayout.defaultChunkBytes, isFolder: Bool = false) {
     self.name = name
     self.chunkBytes = chunkBytes
+    self.isFolder = isFolder
   }
 
   /// Adds a file, in any order.
@@ -29,6 +32,6 @@ public struct ManifestBuilder: Sendable {
     let environment = sorted.lazy.compactMap { EnvironmentFile(recognising: $0.path) }.prefix(EnvironmentFile.maximumFiles)
     return try Manifest(
       name: name, version: version, previous: previous, publisher: publisher, created: created, note: note,
-      chunkBytes: chunkBytes, files: sorted, environment: Array(environment))
+      chunkBytes: chunkBytes, files: sorted, environment: Array(environment), isFolder: isFolder)
   }
 }

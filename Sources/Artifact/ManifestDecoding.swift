@@ -33,6 +33,7 @@ extension Manifest {
     var chunkBytes: UInt64?
     var files: [ManifestFile]?
     var environment: [EnvironmentFile] = []
+    var isFolder = false
     var schema: String?
     try scanner.beginObject()
     while let key = try scanner.nextKey() {
@@ -45,6 +46,9 @@ extension Manifest {
       case "created": created = try scanner.integer()
       case "note": note = try scanner.string()
       case "chunk": chunkBytes = try scanner.integer()
+      case "folder":
+        isFolder = try scanner.bool()
+        guard isFolder else { throw invalid("its “folder” is not true") }
       case "files": files = try readFiles(&scanner)
       case "environment": environment = try readEnvironment(&scanner)
       case "ext": try scanner.skipObject()
@@ -60,7 +64,7 @@ extension Manifest {
     guard let chunkBytes = Int(exactly: chunkBytes) else { throw invalid("its chunk size is out of range") }
     return try Manifest(
       name: ArtifactName(name), version: version, previous: previous, publisher: publisher, created: created, note: note,
-      chunkBytes: chunkBytes, files: files, environment: environment)
+      chunkBytes: chunkBytes, files: files, environment: environment, isFolder: isFolder)
   }
 
   private static func readFiles(_ scanner: inout JSONScanner) throws -> [ManifestFile] {

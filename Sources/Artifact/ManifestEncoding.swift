@@ -16,6 +16,7 @@ extension Manifest {
     json.integer(",\"created\":", created)
     json.string(",\"note\":", note)
     json.integer(",\"chunk\":", UInt64(chunkBytes))
+    if Self.isAmbiguous(files), !isSingleFile { json.raw(",\"folder\":true") }
     if !environment.isEmpty {
       for (index, file) in environment.enumerated() {
         json.string(index == 0 ? ",\"environment\":{\"files\":[{\"path\":" : ",{\"path\":", file.path.text)

@@ -103,7 +103,7 @@ extension Node {
     while true {
       let latest = try await context.database.latest(name.text)
       let previous = try latest.map { try Manifest(decoding: $0.manifest.span) }
-      var builder = ManifestBuilder(name: name, chunkBytes: chunkBytes)
+      var builder = ManifestBuilder(name: name, chunkBytes: chunkBytes, isFolder: tree.isFolder)
       for file in hashed {
         builder.add(
           ManifestFile(
