@@ -9,7 +9,7 @@ import Testing
 /// The real binary, which stands beside the tests.
 enum Command {
   /// How long a command may take before it is killed: they answer in milliseconds.
-  private static let limit = Duration.seconds(20)
+  static let limit = Duration.seconds(20)
   private static let outputLimit = 64 << 20
 
   struct Outcome {
@@ -20,7 +20,7 @@ enum Command {
     var outLines: [Substring] { out.split(separator: "\n") }
   }
 
-  private static var binary: String {
+  static var binary: String {
     get throws {
       var path = [CChar](repeating: 0, count: Int(PATH_MAX))
       let count = readlink("/proc/self/exe", &path, path.count)
@@ -34,6 +34,16 @@ enum Command {
   static func run(
     _ arguments: String..., home: String, input: String = "", environment: [String: String] = [:],
     workingDirectory: String? = nil,
+    whileRunning body: @escaping @Sendable (pid_t) async throws -> Void = { _ in }
+  ) async throws -> Outcome {
+    try await run(
+      arguments, home: home, input: input, environment: environment, workingDirectory: workingDirectory, whileRunning: body)
+  }
+
+  /// The same with the arguments in a list, and a time limit of the test's own.
+  static func run(
+    _ arguments: [String], home: String, input: String = "", environment: [String: String] = [:],
+    workingDirectory: String? = nil, limit: Duration = limit,
     whileRunning body: @escaping @Sendable (pid_t) async throws -> Void = { _ in }
   ) async throws -> Outcome {
     var variables: [Environment.Key: String] = ["PAWL_HOME": home]
