@@ -131,7 +131,6 @@ actor Peer {
       try? await context.database.touch(id, lastSeen: context.now)
       if let row = try? await context.database.peer(id) { adopt(row: row) }
     }
-    if links.isEmpty { replies.failAll(NodeError(.unreachable, "the link to \(row.alias) was lost")) }
     await nudge.fire()
   }
 

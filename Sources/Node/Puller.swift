@@ -34,6 +34,8 @@ actor Puller {
   private var isDraining = false
   private var isLinked = false
   private var streams: [ConnectionID: TCPStream] = [:]
+  /// Data connections that were granted and have not come yet.
+  private var unopened: [ConnectionID: SecretBox] = [:]
   private var jobs = 0
   private var filesComplete = 0
   private var parked: [@Sendable () -> Void] = []
@@ -78,6 +80,7 @@ actor Puller {
         isLinked = isReady
         post(isReady ? .sourceAvailable(source, node: peer.id.digest) : .sourceLost(source))
       }
+      await openWhatIsMissing()
       post(.tick)
       guard (try? await context.loop.sleep(for: Self.tickTime)) != nil else { return }
     }
@@ -142,9 +145,10 @@ actor Puller {
       if let key = want.connectionKey { await desk.expect(want.connection, key: key, owner: .puller(transfer)) }
       await peer.send(ControlMessage.want(want).payload)
     case .open(_, let connection, let key):
-      guard let address = await peer.pullerDials else { return }
-      Task { await self.dial(address, connection, key) }
+      unopened[connection] = key
+      await openWhatIsMissing()
     case .close(let connection):
+      unopened[connection] = nil
       if let stream = streams.removeValue(forKey: connection) { await stream.close() }
     case .manifest(let bytes, _):
       do { await accept(try SignedManifest(encoded: bytes.span)) } catch { post(.manifestBad("it is malformed")) }
@@ -218,6 +222,15 @@ actor Puller {
 
   // MARK: Data connections
 
+  /// Dials what was granted and is not there yet, if it is this side's turn. Looked at again with every tick: links may have come
+  /// and gone since the grant, and with them whose turn it is.
+  private func openWhatIsMissing() async {
+    guard !unopened.isEmpty, let address = await peer.pullerDials else { return }
+    let missing = unopened
+    unopened = [:]
+    for (connection, key) in missing { Task { await self.dial(address, connection, key) } }
+  }
+
   private func dial(_ address: PeerAddress, _ connection: ConnectionID, _ key: SecretBox) async {
     do {
       adopt(try await DataDialler.dial(address, connection: connection, key: key, on: context.loop), as: connection)
@@ -231,6 +244,7 @@ actor Puller {
       return
     }
     streams[connection] = stream
+    unopened[connection] = nil
     post(.connectionOpened(connection))
     Task { await self.read(stream, connection) }
   }
