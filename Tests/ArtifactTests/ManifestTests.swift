@@ -112,7 +112,7 @@ import Testing
       } == .invalidManifest)
   }
 
-  @Test(.timeLimit(.minutes(2))) func aManifestOfAHundredThousandFilesIsReadAndOneOfMoreIsNot() throws {
+  @Test(.timeLimit(.minutes(5))) func aManifestOfAHundredThousandFilesIsReadAndOneOfMoreIsNot() throws {
     let files = (0..<Manifest.maximumFiles).map { index in
       HostileManifestTests.other("data/\(100 + index / 1_000)/图像-\(100_000 + index).safetensors")
     }

@@ -4,7 +4,7 @@ import EventLoop
 import Glibc
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct ControlServerTests {
+@Suite(.timeLimit(.minutes(5))) struct ControlServerTests {
   @Test func aRequestGetsItsResult() async throws {
     try await Running.with { _, path, loop in
       let client = try await TestClient(path, on: loop)

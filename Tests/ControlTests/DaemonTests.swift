@@ -5,7 +5,7 @@ import Glibc
 import Synchronization
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct DaemonTests {
+@Suite(.timeLimit(.minutes(5))) struct DaemonTests {
   private struct FakeRunning: RunningNode {
     let backend: any NodeBackend = FakeNode()
     let ready = ReadyLine(node: "ab", listening: "127.0.0.1:1")

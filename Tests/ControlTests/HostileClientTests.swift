@@ -3,7 +3,7 @@ import Control
 import EventLoop
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct HostileClientTests {
+@Suite(.timeLimit(.minutes(5))) struct HostileClientTests {
   private static let garbage = [
     "garbage", "{}", "[]", "null", #"{"verb":"fly"}"#, #"{"verb":"status","verb":"id"}"#, "\u{0}\u{1}\u{2}", "GET / HTTP/1.1",
     #"{"verb":"pull","artifact":"a/b","directory":"/","only":"x"}"#,

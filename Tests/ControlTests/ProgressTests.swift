@@ -3,7 +3,7 @@ import Control
 import EventLoop
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct ProgressTests {
+@Suite(.timeLimit(.minutes(5))) struct ProgressTests {
   @Test func aMillionStepsMakeFewLinesAndTheResultComesLast() async throws {
     let node = FakeNode { request, replies in
       for step in 0..<1_000_000 as Range<UInt64> {

@@ -2,7 +2,7 @@ import EventLoop
 import Glibc
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct PipeTests {
   @Test func bytesArriveInBothDirections() async throws {
     try await withFolder { folder in

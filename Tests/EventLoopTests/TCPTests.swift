@@ -1,7 +1,7 @@
 import EventLoop
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct TCPTests {
   @Test(arguments: ["127.0.0.1", "::1"])
   func bytesArriveInBothDirections(host: String) async throws {

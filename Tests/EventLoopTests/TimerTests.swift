@@ -1,7 +1,7 @@
 import EventLoop
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct TimerTests {
   @Test(arguments: [0, 1, 3, 20])
   func aSleepNeverEndsEarly(milliseconds: Int) async throws {

@@ -2,7 +2,7 @@ import EventLoop
 import Testing
 
 /// Backpressure, cancellation and deadlines.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct WaitingTests {
   /// More than any kernel buffers for one connection here.
   private static let tooMuch = 32 << 20

@@ -9,7 +9,7 @@ import Transfer
 @testable import Node
 
 /// What a peer can learn and take of what was not shared with it: nothing.
-@Suite(.timeLimit(.minutes(1))) struct AudienceTests {
+@Suite(.timeLimit(.minutes(5))) struct AudienceTests {
   private func want(_ digest: Digest, transfer: TransferID, connection: ConnectionID = .random(.system), key: SecretBox? = nil)
     -> Want
   {

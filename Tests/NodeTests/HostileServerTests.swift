@@ -10,7 +10,7 @@ import Transfer
 @testable import Node
 
 /// What a paired peer can do to who pulls from it: waste its time. It is named, and nothing of its lies is kept.
-@Suite(.timeLimit(.minutes(1))) struct HostileServerTests {
+@Suite(.timeLimit(.minutes(5))) struct HostileServerTests {
   /// A victim, a liar that it is paired with, and a folder for what is pulled.
   private func withLiar(
     _ body: @Sendable (_ house: House, _ laptop: RunningNode, _ mallory: ForgedPeer) async throws -> Void

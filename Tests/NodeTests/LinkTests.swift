@@ -7,7 +7,7 @@ import Transfer
 @testable import Node
 
 /// Links come and go; sessions and what was said in them stay.
-@Suite(.timeLimit(.minutes(1))) struct LinkTests {
+@Suite(.timeLimit(.minutes(5))) struct LinkTests {
   private func expectConversation(_ one: RunningNode, _ two: RunningNode) async throws {
     for (node, other) in [(one, two), (two, one)] {
       try await node.ready(for: other.name)

@@ -7,7 +7,7 @@ import Testing
 @testable import Node
 
 /// What becomes of a ticket in the hands of somebody who does not mean well.
-@Suite(.timeLimit(.minutes(1))) struct PairingDoorTests {
+@Suite(.timeLimit(.minutes(5))) struct PairingDoorTests {
   private func isSilent(_ body: () async throws -> SecureConnection) async -> Bool {
     guard let connection = try? await body() else { return true }
     let answer = (try? await connection.receive(within: .seconds(6))) ?? nil

@@ -10,7 +10,7 @@ import Transfer
 @testable import Node
 
 /// What becomes of those who connect and are not peers.
-@Suite(.timeLimit(.minutes(1))) struct StrangerTests {
+@Suite(.timeLimit(.minutes(5))) struct StrangerTests {
   /// Sends bytes and waits for the end, at most twenty seconds for each byte. Returns what came until then.
   private func visit(
     _ node: RunningNode, saying bytes: [UInt8], thenEnd: Bool = false, on loop: EventLoop

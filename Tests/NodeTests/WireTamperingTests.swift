@@ -6,7 +6,7 @@ import Testing
 @testable import Node
 
 /// What somebody on the path can do to two nodes: spoil, cut and withhold bytes, and nothing else.
-@Suite(.timeLimit(.minutes(2))) struct WireTamperingTests {
+@Suite(.timeLimit(.minutes(5))) struct WireTamperingTests {
   private static let megabyte = 1 << 20
 
   /// A studio that shares a file, and a laptop that reaches it through the proxy.
