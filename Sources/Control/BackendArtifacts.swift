@@ -85,7 +85,9 @@ extension NodeAdapter {
       guard result.wrong == 0 else {
         throw Failure(
           .integrity, "\(result.wrong) of \(result.files.count) files are not what they should be",
-          hint: "pull again with --conflict overwrite", checked: result)
+          // Ours are at fault only where all that is wrong is ours.
+          hint: result.files.contains { $0.state.isWrong && $0.publisher != nil }
+            ? "pull again with --conflict overwrite" : "share again what was meant to change", checked: result)
       }
       return result
     }

@@ -6,6 +6,19 @@ internal import Transfer
 internal import Wire
 
 extension Node {
+  /// How far a pull that does not run had come when that was last recorded: bytes that are there, and bytes in all.
+  private func waiting(_ row: TransferRow) async throws -> (bytes: UInt64, total: UInt64) {
+    guard let plan = try? PlacementPlan(decoding: row.plan) else { return (0, 0) }
+    let maps = try await context.database.resumeMaps(row.id)
+    let sizes = Dictionary(plan.files.map { ($0.index, $0.sizeBytes) }, uniquingKeysWith: { first, _ in first })
+    let wanted = plan.toFetch.map { file -> (there: UInt64, size: UInt64) in
+      let size = sizes[file] ?? 0
+      let chunks = (maps[file] ?? []).reduce(0) { $0 + $1.nonzeroBitCount }
+      return (min(size, UInt64(chunks) * UInt64(plan.chunkBytes)), size)
+    }
+    return (wanted.reduce(0) { $0 + $1.there }, wanted.reduce(0) { $0 + $1.size })
+  }
+
   /// What the node does at this moment.
   public func report() async throws -> NodeReport {
     var transfers: [TransferReport] = []
@@ -27,10 +40,11 @@ extension Node {
     }
     for row in try await context.database.transfers() where !pulls.keys.contains(where: { $0.bytes == row.id }) {
       let parts = row.reference.split(separator: "@v")
+      let (bytes, total) = try await waiting(row)
       transfers.append(
         TransferReport(
           id: Hex.encode(row.id), peer: await alias(of: row.peer), name: parts.first.map(String.init) ?? row.reference,
-          version: parts.count > 1 ? UInt64(parts[1]) : nil, isPull: true, isRunning: false, bytes: 0, bytesTotal: 0,
+          version: parts.count > 1 ? UInt64(parts[1]) : nil, isPull: true, isRunning: false, bytes: bytes, bytesTotal: total,
           bytesPerSecond: 0))
     }
     var warnings: [String] = []

@@ -43,8 +43,11 @@ struct Status: ClientCommand {
       table.add([
         (transfer.direction == .pull ? "pull " : "serve ") + TerminalText.escape(transfer.id),
         TerminalText.escape(transfer.peer), TerminalText.escape(transfer.artifact) + version,
-        TerminalText.escape(transfer.state), Units.percent(transfer.bytes, of: transfer.bytesTotal),
-        Units.bytes(transfer.bytesTotal), transfer.bytesPerSecond > 0 ? Units.rate(transfer.bytesPerSecond) : "–",
+        TerminalText.escape(transfer.state),
+        // A server knows what it has sent, not what the other side still wants.
+        transfer.bytesTotal > 0 ? Units.percent(transfer.bytes, of: transfer.bytesTotal) : Units.bytes(transfer.bytes),
+        transfer.bytesTotal > 0 ? Units.bytes(transfer.bytesTotal) : "–",
+        transfer.bytesPerSecond > 0 ? Units.rate(transfer.bytesPerSecond) : "–",
       ])
     }
     return table.lines

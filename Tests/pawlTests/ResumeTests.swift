@@ -53,6 +53,8 @@ extension EndToEnd {
         let waiting = try await laptop.ask("status")["transfers"]
         #expect(waiting.elements.count == 1)
         #expect(waiting[0]["state"] == "waiting")
+        #expect(waiting[0]["bytes"].number >= Double(16 << 20))
+        #expect(waiting[0]["bytes_total"].number == Double(Self.sizeBytes + 1_000))
         let again = try await laptop.begin("pull", "studio/art", "-o", "\(house.path)/models", "--json")
         #expect(try await again.ended() == .exit(0))
         let lines = try again.lines.map { try JSON(line: $0) }
