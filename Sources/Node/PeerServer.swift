@@ -64,7 +64,13 @@ actor PeerServer {
 
   private func answer(_ want: Want, session: SessionID) async {
     guard let session = SegmentSession(session.bytes) else { return }
-    let source = await source(want.digest)
+    let source: ServedSource?
+    do { source = try await self.source(want.digest) } catch {
+      // It is this peer's to have, and its folder is gone or closed to us.
+      context.logger.error("an artifact cannot be served", metadata: ["digest": "\(want.digest.hex)", "error": "\(error)"])
+      return await peer.send(
+        ControlMessage.deny(Deny(request: want.request, transfer: want.transfer, reason: .changed)).payload)
+    }
     let reply = machine.receive(want, artifact: source?.served, session: session, at: MonotonicClock.now)
     switch reply {
     case .repeated: break
@@ -91,22 +97,17 @@ actor PeerServer {
   }
 
   /// What a digest names, if this peer may have it now. Asked again for every want: the audience may have shrunk.
-  private func source(_ digest: Digest) async -> ServedSource? {
-    do {
-      guard let artifact = try await context.database.visible(digest, to: peer.id) else {
-        sources[digest] = nil
-        return nil
-      }
-      if let known = sources[digest] { return known }
-      let files = try await context.database.publishedFiles(digest)
-      let database = context.database
-      let source = try await context.threads.files.run { try ServedSource(artifact, files: files, database: database) }
-      sources[digest] = source
-      return source
-    } catch {
-      context.logger.error("an artifact cannot be served", metadata: ["digest": "\(digest.hex)", "error": "\(error)"])
+  private func source(_ digest: Digest) async throws -> ServedSource? {
+    guard let artifact = try await context.database.visible(digest, to: peer.id) else {
+      sources[digest] = nil
       return nil
     }
+    if let known = sources[digest] { return known }
+    let files = try await context.database.publishedFiles(digest)
+    let database = context.database
+    let source = try await context.threads.files.run { try ServedSource(artifact, files: files, database: database) }
+    sources[digest] = source
+    return source
   }
 
   // MARK: Streams
@@ -185,7 +186,7 @@ actor PeerServer {
   private func seal(ahead: inout [Sealing], for connection: ConnectionID) async throws {
     while ahead.count < Self.framesAhead, let job = machine.nextJob(on: connection, at: MonotonicClock.now) {
       // Closed when the last stream ended, perhaps while this one was on its way: opened again.
-      let opened = if let known = sources[job.digest] { known } else { await self.source(job.digest) }
+      let opened = if let known = sources[job.digest] { known } else { try? await self.source(job.digest) }
       guard let source = opened else {
         await refuse(job, because: StoreError(.sourceMissing, detail: ""), ahead: &ahead)
         continue

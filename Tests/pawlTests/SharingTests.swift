@@ -129,6 +129,9 @@ extension EndToEnd {
         unlink(path)
         let gone = try await laptop.ask("pull", "studio/art", "-o", "\(house.path)/models", exit: 13)
         #expect(gone["message"].text.contains("weights.bin"))
+        try FileManager.default.removeItem(atPath: "\(house.path)/art")
+        let lost = try await laptop.ask("pull", "studio/art", "-o", "\(house.path)/models", exit: 13)
+        #expect(lost["message"].text.contains("changed or removed"))
         #expect(house.tree("models").allSatisfy { $0.hasPrefix(".pawl-partial-") }, "nothing has a final name")
         #expect(try String(contentsOfFile: studio.log, encoding: .utf8).contains("weights.bin"))
       }
