@@ -20,7 +20,11 @@ extension Node {
       wanted.map { $0.name.text == name && ($0.version == nil || $0.version == version) } ?? true
     }
     let holdings = try await context.database.holdings().filter { isWanted($0.name, $0.version) }
-    let published = try await context.database.published().filter { isWanted($0.name, $0.version) }
+    let all = try await context.database.published().filter { isWanted($0.name, $0.version) }
+    // An older version whose files were changed for a newer one is no damage; it is looked at when it is named.
+    let published = all.filter { artifact in
+      wanted?.version != nil || !all.contains { $0.name == artifact.name && $0.version > artifact.version }
+    }
     guard reference == nil || !holdings.isEmpty || !published.isEmpty else {
       throw NodeError(
         .notFound, "nothing called \(reference ?? "") was pulled to or shared from here", hint: "`pawl ls` lists what is shared"

@@ -15,6 +15,8 @@ public actor Node {
 
   nonisolated let context: NodeContext
   nonisolated let configuration: NodeConfiguration
+  /// Where the node keeps what nobody else may have.
+  nonisolated let locations: Locations
   /// This node's id: the hash of its identity.
   public nonisolated let id: NodeID
   /// Where it listens: `127.0.0.1:7411`.
@@ -50,7 +52,8 @@ public actor Node {
   ) async throws -> Node {
     let database = try Database(folder: folder)
     do {
-      let identity = try Self.identity(in: folder, crypto: crypto, logger: logger)
+      let isFirstRun = try await database.peers().isEmpty
+      let identity = try Self.identity(in: folder, isFirstRun: isFirstRun, crypto: crypto, logger: logger)
       let context = NodeContext(
         loop: loop, identity: identity, database: database, crypto: crypto, clock: clock, threads: NodeThreads(),
         logger: logger)
@@ -58,7 +61,8 @@ public actor Node {
       let rotation = prekeys.refresh(at: context.now, crypto: crypto)
       if !rotation.isEmpty { try await database.apply([], prekeys: rotation) }
       let listener = try await Self.listen(configuration, context: context)
-      let node = Node(configuration: configuration, context: context, prekeys: prekeys, listener: listener)
+      let node = Node(
+        configuration: configuration, locations: folder.locations, context: context, prekeys: prekeys, listener: listener)
       try await node.begin()
       return node
     } catch {
@@ -72,8 +76,11 @@ public actor Node {
     UInt64(max(0, Date().timeIntervalSince1970))
   }
 
-  private init(configuration: NodeConfiguration, context: NodeContext, prekeys: PrekeyRing, listener: TCPListener) {
+  private init(
+    configuration: NodeConfiguration, locations: Locations, context: NodeContext, prekeys: PrekeyRing, listener: TCPListener
+  ) {
     self.configuration = configuration
+    self.locations = locations
     self.context = context
     self.prekeys = prekeys
     self.listener = listener
@@ -83,11 +90,18 @@ public actor Node {
     readBacks = ReadBackQueue(context: context)
   }
 
-  private static func identity(in folder: StateFolder, crypto: SessionCrypto, logger: Logger) throws -> Identity {
+  private static func identity(
+    in folder: StateFolder, isFirstRun: Bool, crypto: SessionCrypto, logger: Logger
+  ) throws -> Identity {
     if let stored = try folder.readIdentity() {
       do { return try Identity(parsing: stored) } catch {
         throw StoreError(.corruptIdentity, folder.locations.identityFile, detail: "The identity file is damaged.")
       }
+    }
+    guard isFirstRun else {
+      throw NodeError(
+        .failed, "\(folder.locations.identityFile) is gone, and this state belongs to it",
+        hint: "put it back; to begin anew as another node, move \(folder.locations.state) away")
     }
     let identity = try Identity.generate(crypto)
     try folder.writeIdentity(identity.serialized())

@@ -44,6 +44,11 @@ extension Peer {
 }
 
 extension Node {
+  /// The word for every peer in an audience: no alias.
+  static let everyone = "all"
+  /// Hex digits of a node id that may stand for an alias.
+  static let shortestIDPrefix = 8
+
   /// The peers, by alias.
   public func peerSummaries() async -> [PeerSummary] {
     var summaries: [PeerSummary] = []
@@ -54,6 +59,10 @@ extension Node {
   /// The peer of an alias, or ``NodeError/Code/notFound``.
   func peer(alias: String) async throws -> Peer {
     for peer in peers.values where await peer.row.alias == alias { return peer }
+    if alias.utf8.count >= Self.shortestIDPrefix {
+      let matches = peers.values.filter { $0.id.hex.hasPrefix(alias) }
+      if matches.count == 1 { return matches[0] }
+    }
     throw NodeError(.notFound, "no peer is called “\(alias)”", hint: "`pawl peers` lists them")
   }
 
@@ -103,6 +112,9 @@ extension Node {
 
   /// Throws unless the alias is well-formed and nobody else has it.
   func checkFree(alias: String, unless owner: NodeID? = nil) async throws {
+    guard alias != Self.everyone else {
+      throw NodeError(.usage, "“\(alias)” means every peer, so no peer can be called that", hint: "choose another alias")
+    }
     guard Card.isValid(name: alias) else {
       throw NodeError(
         .usage, "“\(alias)” cannot be an alias",

@@ -21,7 +21,7 @@ actor PeerServer {
   private var nudges: [ConnectionID: Nudge] = [:]
   private var isStopped = false
   /// Frames on their way to this peer.
-  private let shelf = FrameShelf(frames: framesAhead)
+  private let shelf = FrameShelf(frames: framesAhead + 2)
   private(set) var bytesSent: UInt64 = 0
 
   init(context: NodeContext, peer: Peer, desk: any AttachmentDesk) {
@@ -146,22 +146,30 @@ actor PeerServer {
     let task: Task<Frame, any Error>
   }
 
+  /// What one connection has on its way to the socket.
+  private struct Line {
+    /// At the worker or sealed, in order.
+    var ahead: [Sealing] = []
+    /// Taken from the machine, which never gives it again, and still without a frame.
+    var next: SealJob?
+  }
+
   /// Keeps a few frames sealed ahead of the socket, and writes them in order.
   private func pump(_ connection: ConnectionID, _ stream: TCPStream, _ nudge: Nudge) async {
-    var ahead: [Sealing] = []
+    var line = Line()
     var unaccounted = 0
     do {
       while streams[connection] != nil {
-        try await seal(ahead: &ahead, for: connection)
-        guard !ahead.isEmpty else {
+        try await fill(&line, for: connection)
+        guard !line.ahead.isEmpty else {
           await account(&unaccounted, all: true)
           await nudge.wait(atMost: nil)
           continue
         }
-        let sealing = ahead.removeFirst()
+        let sealing = line.ahead.removeFirst()
         let frame: Frame
         do { frame = try await sealing.task.value } catch {
-          await refuse(sealing.job, because: error, ahead: &ahead)
+          await refuse(sealing.job, because: error, &line)
           continue
         }
         try await stream.write(frame: frame, from: 0, count: frame.count, deadline: .after(Self.writeTime))
@@ -172,7 +180,7 @@ actor PeerServer {
     } catch {
       context.logger.debug("a data connection ended", metadata: ["error": "\(error)"])
     }
-    for sealing in ahead { _ = try? await sealing.task.value }
+    for sealing in line.ahead { _ = try? await sealing.task.value }
     await end(connection)
   }
 
@@ -183,19 +191,28 @@ actor PeerServer {
   /// Bulk bytes between two looks at whether the session owes a turn.
   private static let accountBytes = 8 << 20
 
-  private func seal(ahead: inout [Sealing], for connection: ConnectionID) async throws {
-    while ahead.count < Self.framesAhead, let job = machine.nextJob(on: connection, at: MonotonicClock.now) {
+  /// Has the next frames sealed. Waits for a free frame only where none is held: connections of one peer share them, and one that
+  /// held some while it waited for more could wait for another that does the same.
+  private func fill(_ line: inout Line, for connection: ConnectionID) async throws {
+    while line.ahead.count < Self.framesAhead {
+      guard let job = line.next ?? machine.nextJob(on: connection, at: MonotonicClock.now) else { return }
+      line.next = nil
       // Closed when the last stream ended, perhaps while this one was on its way: opened again.
       let opened = if let known = sources[job.digest] { known } else { try? await self.source(job.digest) }
       guard let source = opened else {
-        await refuse(job, because: StoreError(.sourceMissing, detail: ""), ahead: &ahead)
+        await refuse(job, because: StoreError(.sourceMissing, detail: ""), &line)
         continue
       }
       let frames = shelf.pool(chunkBytes: max(source.manifest.chunkBytes, TransferLimits.pieceBytes))
-      let frame = try await frames.take()
+      var free = frames.tryTake()
+      if free == nil, line.ahead.isEmpty { free = try await frames.take() }
+      guard let frame = free else {
+        line.next = job
+        return
+      }
       let piece = try await source.piece(for: job)
       let pool = context.threads.seal
-      ahead.append(
+      line.ahead.append(
         Sealing(
           job: job,
           task: Task {
@@ -207,7 +224,7 @@ actor PeerServer {
     }
   }
 
-  private func refuse(_ job: SealJob, because error: any Error, ahead: inout [Sealing]) async {
+  private func refuse(_ job: SealJob, because error: any Error, _ line: inout Line) async {
     let path = sources[job.digest].flatMap { source in
       job.kind == .chunks && job.file < source.manifest.files.count ? source.manifest.files[job.file].path : nil
     }
@@ -217,8 +234,9 @@ actor PeerServer {
       "a shared file cannot be served: it changed or is gone since it was shared; share it again",
       metadata: ["peer": "\(peer.id.hex.prefix(16))", "file": "\(path?.text ?? "?")", "error": "\(error)"])
     // What is sealed already of this grant stays behind: the puller is told that the rest does not come.
-    for sealing in ahead where sealing.job.grant == job.grant { _ = try? await sealing.task.value }
-    ahead.removeAll { $0.job.grant == job.grant }
+    for sealing in line.ahead where sealing.job.grant == job.grant { _ = try? await sealing.task.value }
+    line.ahead.removeAll { $0.job.grant == job.grant }
+    if line.next?.grant == job.grant { line.next = nil }
     if let deny = machine.failed(job, reason: reason, path: path) { await peer.send(ControlMessage.deny(deny).payload) }
   }
 

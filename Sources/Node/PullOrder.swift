@@ -56,6 +56,14 @@ struct PullDestination: Hashable, Sendable {
 }
 
 extension PullFailure {
+  /// Whether resuming could never end well: the publisher has changed or withdrawn what was being fetched.
+  var isHopeless: Bool {
+    switch code {
+    case .changed, .notFound: true
+    default: false
+    }
+  }
+
   /// What the user is told.
   func explained(peer alias: String, reference: String) -> NodeError {
     switch code {

@@ -46,6 +46,8 @@ actor Puller {
   private(set) var site: PullSite?
   private let verified = Promise<Manifest>()
   private let finished = Promise<Void>()
+  /// What is there is of no use: no attempt can bring the rest.
+  private(set) var isHopeless = false
 
   init(
     context: NodeContext, peer: Peer, transfer: TransferID, entry: CatalogEntry, order: PullOrder,
@@ -164,6 +166,7 @@ actor Puller {
       report()
       settle(.success(()))
     case .failed(let failure):
+      isHopeless = failure.isHopeless
       settle(.failure(await failure.explained(peer: peer.row.alias, reference: "\(entry.name)@v\(entry.version)")))
     }
   }

@@ -89,9 +89,20 @@ extension Node {
     } catch {
       await puller.cancel(error)
       await retire(puller)
-      try? await context.database.setTransferState(puller.transfer.bytes, .waiting)
+      await keepOrDiscard(puller)
       throw error
     }
+  }
+
+  /// What an ended pull leaves: a transfer to be resumed, or nothing where that could not help.
+  private func keepOrDiscard(_ puller: Puller) async {
+    let id = puller.transfer.bytes
+    guard await puller.isHopeless else {
+      try? await context.database.setTransferState(id, .waiting)
+      return
+    }
+    if let site = await puller.site { try? await context.threads.files.run { try site.partial.discard() } }
+    try? await context.database.deleteTransfer(id)
   }
 
   private func retire(_ puller: Puller) async {

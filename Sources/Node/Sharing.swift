@@ -71,7 +71,12 @@ extension Node {
       throw NodeError(.usage, "the note is longer than \(Manifest.maximumNoteBytes) bytes")
     }
     let path = request.path
-    let tree = try await context.threads.files.run { try SourceScanner.scan(path) }
+    let locations = locations
+    let tree = try await context.threads.files.run {
+      let tree = try SourceScanner.scan(path)
+      try OwnSecrets(locations).refuse(in: tree)
+      return tree
+    }
     let name: ArtifactName
     do { name = try ArtifactName(request.name ?? tree.baseName) } catch {
       throw NodeError(

@@ -157,7 +157,8 @@ extension PeerRow {
   private static func freeAlias(_ db: GRDB.Database, _ wanted: String) throws -> String {
     var alias = wanted
     var number = 2
-    while try find(db, alias: alias) != nil {
+    // The word that means every peer in an audience is nobody's alias: a peer could choose it as its name.
+    while try alias == "all" || find(db, alias: alias) != nil {
       let suffix = "-\(number)"
       alias = wanted.prefix(64 - suffix.count) + suffix
       number += 1
