@@ -101,11 +101,16 @@ extension Ticket {
     throw TicketError(.mistyped)
   }
 
+  /// Version, expiry, two keys, the secret, the count of addresses, the shortest address and the checksum.
+  static let minimumBytes = 1 + 4 + 32 + 32 + 32 + 1 + 4 + 4
+
   /// Reads ``bytes``.
   public init(parsing bytes: Span<UInt8>) throws(TicketError) {
     var reader = ByteReader(bytes)
     let parts: Parts
     do {
+      // Too short for any version: somebody who lost half a line is not told to update.
+      guard bytes.count >= Self.minimumBytes else { throw TicketError(.truncated) }
       guard try reader.u8() == Self.version else { throw TicketError(.unsupportedVersion) }
       parts = try Parts(from: &reader)
     } catch let error as TicketError {
