@@ -33,12 +33,6 @@ extension Peer {
       context.logger.debug("not reached", metadata: ["peer": "\(row.alias)"])
     }
   }
-
-  /// An address at which the peer was just reached goes to the front.
-  func prefer(_ address: PeerAddress) {
-    addresses.removeAll { $0 == address }
-    addresses.insert(address, at: 0)
-  }
 }
 
 /// Numbers for links, unique within the process.
