@@ -62,21 +62,24 @@ public struct Envelope: Sendable {
     }
   }
 
-  /// Seals a header and a letter.
+  /// Seals a header and a letter under a fresh salt.
   static func seal(
-    header: [UInt8], headerKey: SecretBox, letter: Letter, messageKey: SecretBox, associatedData: [UInt8], salt: [UInt8]
+    header: [UInt8], headerKey: SecretBox, letter: Letter, messageKey: SecretBox, associatedData: [UInt8],
+    crypto: SessionCrypto
   ) -> [UInt8] {
+    let salt = crypto.randomness.bytes(saltBytes)
     let open = magic + salt
     let (key, nonce) = Self.headerKey(headerKey, salt: salt)
-    let sealedHeader = ChaChaPoly.seal(header.span, key: key.bytes, nonce: nonce, ad: open.span)
+    let sealedHeader = crypto.seal(header.span, key.bytes, nonce.span, open.span)
     let keys = messageKeys(messageKey, salt: salt)
     var writer = ByteWriter(capacity: maximumBytes)
     writer.append(open)
     writer.u16(UInt16(sealedHeader.count))
     writer.append(sealedHeader)
     writer.append(keys.commitment)
-    let ciphertext = ChaChaPoly.seal(
-      letter.encoded.span, key: keys.key.bytes, nonce: keys.nonce, ad: (associatedData + writer.bytes).span)
+    let plaintext = letter.encoded
+    let covered = associatedData + writer.bytes
+    let ciphertext = crypto.seal(plaintext.span, keys.key.bytes, keys.nonce.span, covered.span)
     writer.append(ciphertext)
     return writer.bytes
   }

@@ -109,7 +109,7 @@ extension Ratchet {
     let (messageKey, next) = current.chain.stepped()
     let envelope = Envelope.seal(
       header: header, headerKey: current.headerKey, letter: letter, messageKey: messageKey,
-      associatedData: associatedData, salt: crypto.randomness.bytes(Envelope.saltBytes))
+      associatedData: associatedData, crypto: crypto)
     current.chain = next
     current.number += 1
     sending = .chain(current)

@@ -11,6 +11,12 @@ public struct SessionCrypto: Sendable {
   public let encapsulate1024: @Sendable (MLKEM1024.PublicKey) -> MLKEMEncapsulation
   /// ML-DSA-65 signing with an empty context (FIPS 204 §5.2).
   public let sign: @Sendable (borrowing MLDSA65.PrivateKey, [UInt8]) throws(CryptoError) -> [UInt8]
+  /// ChaCha20-Poly1305 (RFC 8439 §2.8), by which every header and every letter is sealed.
+  public let seal: Seal
+
+  /// Ciphertext ‖ tag of a plaintext, under a key of 32 and a nonce of 12 bytes, with associated data.
+  public typealias Seal =
+    @Sendable (_ plaintext: Span<UInt8>, _ key: borrowing SecretBytes, _ nonce: Span<UInt8>, _ ad: Span<UInt8>) -> [UInt8]
 
   /// The library's operations around a source of randomness.
   public init(randomness: Randomness) {
@@ -26,12 +32,14 @@ public struct SessionCrypto: Sendable {
     randomness: Randomness,
     encapsulate768: @escaping @Sendable (MLKEM768.PublicKey) -> MLKEMEncapsulation,
     encapsulate1024: @escaping @Sendable (MLKEM1024.PublicKey) -> MLKEMEncapsulation,
-    sign: @escaping @Sendable (borrowing MLDSA65.PrivateKey, [UInt8]) throws(CryptoError) -> [UInt8]
+    sign: @escaping @Sendable (borrowing MLDSA65.PrivateKey, [UInt8]) throws(CryptoError) -> [UInt8],
+    seal: @escaping Seal = { ChaChaPoly.seal($0, key: $1, nonce: $2, ad: $3) }
   ) {
     self.randomness = randomness
     self.encapsulate768 = encapsulate768
     self.encapsulate1024 = encapsulate1024
     self.sign = sign
+    self.seal = seal
   }
 
   /// The operating system's randomness.
