@@ -14,6 +14,10 @@ public struct CryptoError: Error, Hashable, Sendable {
     case invalidSignature
     /// Bytes are not the one encoding their value has.
     case invalidEncoding
+    /// Sealed under another key than the one at hand, by the key's name in front of it.
+    case wrongKey
+    /// The computation needs more memory than the system gives.
+    case outOfMemory
   }
 
   /// The kind of refusal.

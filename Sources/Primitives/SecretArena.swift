@@ -15,6 +15,8 @@ final class SecretArena: Sendable {
   static let medium = SecretArena(slotBytes: 64)
   /// HMAC states and the whole output of one HKDF call, before it is split.
   static let large = SecretArena(slotBytes: 256)
+  /// ``SecretBuffer``s: a session's state with the keys of a few dozen skipped messages.
+  static let buffer = SecretArena(slotBytes: 16 << 10)
 
   let slotBytes: Int
   // Addresses, not pointers: the free list says which slots are unused, and is no secret.

@@ -41,8 +41,18 @@ public struct ByteReader: ~Escapable {
   /// The next `count` bytes. Throws before it allocates if there are fewer.
   @_lifetime(self: copy self)
   public mutating func bytes(_ count: Int) throws(WireError) -> [UInt8] {
-    let part = try take(count)
+    let part = try span(count)
     return unsafe part.withUnsafeBufferPointer { unsafe Array($0) }
+  }
+
+  /// The next `count` bytes where they lie: for secrets, of which no copy may be made.
+  @_lifetime(copy self)
+  @_lifetime(self: copy self)
+  public mutating func span(_ count: Int) throws(WireError) -> Span<UInt8> {
+    guard count >= 0, remaining >= count else { throw .truncated }
+    let part = bytes.extracting(position..<position + count)
+    position += count
+    return part
   }
 
   /// A `u32` length and as many bytes. Throws ``WireError/oversized`` if the length is above `atMost`.
@@ -76,14 +86,5 @@ public struct ByteReader: ~Escapable {
     for offset in 0..<width { value = value << 8 | UInt64(bytes[position + offset]) }
     position += width
     return value
-  }
-
-  @_lifetime(copy self)
-  @_lifetime(self: copy self)
-  private mutating func take(_ count: Int) throws(WireError) -> Span<UInt8> {
-    guard count >= 0, remaining >= count else { throw .truncated }
-    let part = bytes.extracting(position..<position + count)
-    position += count
-    return part
   }
 }

@@ -36,6 +36,21 @@ import Wire
     #expect(try reader.bytes(3) == [1, 2, 3])
   }
 
+  @Test func aFieldIsReadWhereItLies() throws {
+    let bytes: [UInt8] = [1, 2, 3]
+    var reader = ByteReader(bytes.span)
+    let front = try reader.span(2)
+    #expect(front.count == 2)
+    #expect(front[0] == 1)
+    #expect(front[1] == 2)
+    #expect(reader.remaining == 1)
+    var errors: [WireError] = []
+    do { _ = try reader.span(2) } catch { errors.append(error) }
+    do { _ = try reader.span(-1) } catch { errors.append(error) }
+    #expect(errors == [.truncated, .truncated])
+    #expect(reader.remaining == 1)
+  }
+
   @Test func aLengthAboveItsLimitIsRefusedBeforeItIsBelieved() {
     let bytes: [UInt8] = [0xFF, 0xFF, 0xFF, 0xFF, 1]
     var reader = ByteReader(bytes.span)
