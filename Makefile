@@ -5,7 +5,7 @@ PREFIX ?= /usr/local
 SWIFT ?= swift
 BIN := .build/release
 
-.PHONY: all build deps install test demo bench format clean
+.PHONY: all build deps install test vectors demo bench format clean
 
 all: build
 
@@ -24,6 +24,10 @@ install: build
 test: deps
 	$(SWIFT) format lint --strict --parallel -r Sources Tests Package.swift
 	$(SWIFT) test --disable-xctest
+
+# Writes Interop/vectors anew; the same sources write the same bytes.
+vectors: deps
+	PAWL_WRITE_VECTORS=1 $(SWIFT) test --disable-xctest --filter makingTheVectorsAgainGivesTheSameBytes
 
 demo: build
 	$(SWIFT) build -c release --static-swift-stdlib -Xlinker -s --product pawl-makelora

@@ -89,6 +89,9 @@ let tests: [Target] = [
     dependencies: [
       "pawl", "API", "Wire", "EventLoop", "Noise", "Session", "Primitives", "Artifact", subprocess,
     ], swiftSettings: strict),
+  .testTarget(
+    name: "InteropTests", dependencies: ["Transfer", "Artifact", "Session", "Noise", "Primitives", "Wire"],
+    swiftSettings: strict),
   .testTarget(name: "TidyTests", swiftSettings: strict),
 ]
 
