@@ -50,14 +50,15 @@ public actor Node {
     _ configuration: NodeConfiguration, folder: StateFolder, loop: EventLoop, logger: Logger,
     crypto: SessionCrypto = .system, clock: @escaping @Sendable () -> UInt64 = Node.wallClock
   ) async throws -> Node {
-    let database = try Database(folder: folder)
+    let key = try folder.stateKey(crypto.randomness)
+    let database = try Database(folder: folder, key: key)
     do {
       let isFirstRun = try await database.peers().isEmpty
       let identity = try Self.identity(in: folder, isFirstRun: isFirstRun, crypto: crypto, logger: logger)
       let context = NodeContext(
-        loop: loop, identity: identity, database: database, crypto: crypto, clock: clock, threads: NodeThreads(),
+        loop: loop, identity: identity, key: key, database: database, crypto: crypto, clock: clock, threads: NodeThreads(),
         logger: logger)
-      var prekeys = try PrekeyRing(stored: try await database.loadPrekeys())
+      var prekeys = try PrekeyRing(stored: try await database.loadPrekeys(), key: key)
       let rotation = prekeys.refresh(at: context.now, crypto: crypto)
       if !rotation.isEmpty { try await database.apply([], prekeys: rotation) }
       let listener = try await Self.listen(configuration, context: context)
@@ -94,7 +95,7 @@ public actor Node {
     in folder: StateFolder, isFirstRun: Bool, crypto: SessionCrypto, logger: Logger
   ) throws -> Identity {
     if let stored = try folder.readIdentity() {
-      do { return try Identity(parsing: stored) } catch {
+      do { return try Identity(parsing: stored.span) } catch {
         throw StoreError(.corruptIdentity, folder.locations.identityFile, detail: "The identity file is damaged.")
       }
     }
@@ -104,7 +105,8 @@ public actor Node {
         hint: "put it back; to begin anew as another node, move \(folder.locations.state) away")
     }
     let identity = try Identity.generate(crypto)
-    try folder.writeIdentity(identity.serialized())
+    let serialized = identity.serialized()
+    try folder.writeIdentity([UInt8](copying: serialized.span))
     logger.info("a new identity", metadata: ["id": "\(identity.id.hex)"])
     return identity
   }
@@ -115,7 +117,8 @@ public actor Node {
       do {
         let record = try IdentityRecord(stored: row.record.span)
         let machine = try PeerMachine(
-          identity: context.identity, snapshot: snapshot, prekeys: prekeys, hello: hello(), crypto: context.crypto)
+          identity: context.identity, snapshot: snapshot, prekeys: prekeys, hello: hello(), crypto: context.crypto,
+          key: context.key)
         add(row: row, record: record, machine: machine)
       } catch {
         context.logger.error("a peer's state is damaged", metadata: ["peer": "\(row.alias)", "error": "\(error)"])

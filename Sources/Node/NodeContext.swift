@@ -12,6 +12,8 @@ struct NodeContext: Sendable {
 
   let loop: EventLoop
   let identity: Identity
+  /// What the state's secrets are sealed under.
+  let key: StateKey
   let database: Database
   let crypto: SessionCrypto
   let clock: Clock

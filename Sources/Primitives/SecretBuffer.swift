@@ -21,8 +21,8 @@ public struct SecretBuffer: ~Copyable, Sendable {
   /// A copy. The source is not wiped.
   public init(copying bytes: [UInt8]) { self.init(copying: bytes.span) }
 
-  /// `count` zero bytes for C functions to write over.
-  init(zeroes count: Int) {
+  /// `count` zero bytes, to be filled through ``mutableSpan``.
+  public init(zeroes count: Int) {
     memory = SecretMemory(count)
     self.count = count
   }
@@ -36,6 +36,15 @@ public struct SecretBuffer: ~Copyable, Sendable {
     borrowing get {
       let span = unsafe Span(_unsafeStart: UnsafePointer(memory.pointer), count: count)
       return unsafe _overrideLifetime(span, borrowing: self)
+    }
+  }
+
+  /// The bytes, to fill or change in place.
+  public var mutableSpan: MutableSpan<UInt8> {
+    @_lifetime(&self)
+    mutating get {
+      let span = unsafe MutableSpan(_unsafeStart: memory.pointer, count: count)
+      return unsafe _overrideLifetime(span, mutating: &self)
     }
   }
 

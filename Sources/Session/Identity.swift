@@ -33,13 +33,14 @@ public final class Identity: Sendable {
 
   /// Reads ``serialized()``. Throws ``SessionError/Code/unsupportedVersion`` for another format, and
   /// ``SessionError/Code/corruptState`` unless the record is genuine and of these keys.
-  public init(parsing bytes: [UInt8]) throws(SessionError) {
-    guard bytes.starts(with: Self.header) else { throw SessionError(.unsupportedVersion) }
+  public init(parsing bytes: Span<UInt8>) throws(SessionError) {
+    var reader = ByteReader(bytes)
+    guard let header = try? reader.bytes(Self.header.count), header == Self.header else {
+      throw SessionError(.unsupportedVersion)
+    }
     do {
-      var reader = ByteReader(bytes.span)
-      _ = try reader.bytes(Self.header.count)
-      signing = try SigningKeys(ed25519: try reader.bytes(32), mldsa: try reader.bytes(32))
-      agreement = try AgreementKeys(link: try reader.bytes(32), agree: try reader.bytes(32))
+      signing = try SigningKeys(ed25519: try reader.secret(), mldsa: try reader.secret())
+      agreement = try AgreementKeys(link: try reader.secret(), agree: try reader.secret())
       let recordBytes = try reader.bytes(IdentityRecord.byteCount)
       record = try IdentityRecord(parsing: recordBytes.span)
       try reader.finish()
@@ -56,13 +57,13 @@ public final class Identity: Sendable {
   }
 
   /// Four seeds and the record. Whoever has these bytes is this node: they belong in a file that only its owner reads.
-  public func serialized() -> [UInt8] {
-    var writer = ByteWriter()
+  public func serialized() -> SecretBuffer {
+    var writer = SecretBuffer(capacity: 8_192)
     writer.append(Self.header)
     signing.write(to: &writer)
     agreement.write(to: &writer)
     writer.append(record.bytes)
-    return writer.bytes
+    return writer
   }
 
   /// A clone of the Noise static key, for one handshake.

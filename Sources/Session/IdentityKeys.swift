@@ -1,5 +1,4 @@
 internal import Primitives
-internal import Wire
 
 /// The two private keys every signature of a node is made with.
 final class SigningKeys: Sendable {
@@ -13,9 +12,9 @@ final class SigningKeys: Sendable {
   }
 
   /// Stored ones, 32 bytes each.
-  init(ed25519 first: [UInt8], mldsa second: [UInt8]) throws(CryptoError) {
-    ed25519 = try Ed25519.PrivateKey(seed: SecretBytes(copying: first))
-    mldsa = try MLDSA65.PrivateKey(seed: SecretBytes(copying: second))
+  init(ed25519 first: consuming SecretBytes, mldsa second: consuming SecretBytes) throws(CryptoError) {
+    ed25519 = try Ed25519.PrivateKey(seed: first)
+    mldsa = try MLDSA65.PrivateKey(seed: second)
   }
 
   /// `Sig(kind, body)`: Ed25519 64‖ML-DSA-65 3309.
@@ -25,7 +24,7 @@ final class SigningKeys: Sendable {
   }
 
   /// Both seeds, for the identity file.
-  func write(to writer: inout ByteWriter) {
+  func write(to writer: inout SecretBuffer) {
     writer.append(ed25519.cloneSeed())
     writer.append(mldsa.seed)
   }
@@ -45,13 +44,13 @@ final class AgreementKeys: Sendable {
   }
 
   /// Stored ones, 32 bytes each.
-  init(link first: [UInt8], agree second: [UInt8]) throws(CryptoError) {
-    link = try X25519.PrivateKey(SecretBytes(copying: first))
-    agree = try X25519.PrivateKey(SecretBytes(copying: second))
+  init(link first: consuming SecretBytes, agree second: consuming SecretBytes) throws(CryptoError) {
+    link = try X25519.PrivateKey(first)
+    agree = try X25519.PrivateKey(second)
   }
 
   /// Both, for the identity file.
-  func write(to writer: inout ByteWriter) {
+  func write(to writer: inout SecretBuffer) {
     writer.append(link.secret)
     writer.append(agree.secret)
   }

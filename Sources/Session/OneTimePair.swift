@@ -28,14 +28,15 @@ final class OneTimePair: Sendable {
     self.init(id: pair.id, issued: max(pair.issued, now), ec: pair.ec.clone(), kem: pair.kem.clone())
   }
 
-  /// Reads ``stored``.
-  convenience init(_ stored: StoredBlob) throws(SessionError) {
+  /// Reads a stored one.
+  convenience init(_ stored: StoredBlob, of peer: NodeID, key: StateKey) throws(SessionError) {
+    let opened = try SecretPlace.pair(stored.id, of: peer).open(stored.bytes, with: key)
     do {
-      var reader = ByteReader(stored.bytes.span)
+      var reader = ByteReader(opened.span)
       guard try reader.u8() == Self.version else { throw SessionError(.unsupportedVersion) }
       let issued = try reader.u64()
-      let ec = try X25519.PrivateKey(SecretBytes(copying: try reader.bytes(32)))
-      let kem = try MLKEM1024.PrivateKey(seed: SecretBytes(copying: try reader.bytes(64)))
+      let ec = try X25519.PrivateKey(try reader.secret())
+      let kem = try MLKEM1024.PrivateKey(seed: try reader.secret(MLKEM.seedBytes))
       try reader.finish()
       self.init(id: stored.id, issued: issued, ec: ec, kem: kem)
     } catch {
@@ -52,14 +53,14 @@ final class OneTimePair: Sendable {
     self.kem = kem
   }
 
-  /// For the store: secret.
-  var stored: StoredBlob {
-    var writer = ByteWriter()
+  /// For the store.
+  func stored(of peer: NodeID) -> StoredSecret { StoredSecret(.pair(id, of: peer)) { self.write(to: &$0) } }
+
+  private func write(to writer: inout SecretBuffer) {
     writer.u8(Self.version)
     writer.u64(issued)
     writer.append(ec.secret)
     writer.append(kem.seed)
-    return StoredBlob(id: id, bytes: writer.bytes)
   }
 
   /// When no bundle that names it is valid any more, on any clock.

@@ -1,4 +1,4 @@
-internal import Primitives
+public import Primitives
 
 /// All that happens between us and one peer above the link: sessions, their start and repair, delivery.
 ///
@@ -64,14 +64,16 @@ public struct PeerMachine: Sendable {
     self.crypto = crypto
   }
 
-  /// The machine as it was when the snapshot's last commit was made. Throws ``SessionError/Code/corruptState``.
+  /// The machine as it was when the snapshot's last commit was made, opened with the key that the store sealed it under.
+  /// Throws ``SessionError/Code/corruptState`` or ``SessionError/Code/wrongStateKey``.
   public init(
-    identity: Identity, snapshot: PeerSnapshot, prekeys: PrekeyRing, hello: [UInt8], crypto: SessionCrypto
+    identity: Identity, snapshot: PeerSnapshot, prekeys: PrekeyRing, hello: [UInt8], crypto: SessionCrypto, key: StateKey
   ) throws(SessionError) {
     let peer = try IdentityRecord(stored: snapshot.peer.span)
     self.init(identity: identity, peer: peer, prekeys: prekeys, hello: hello, crypto: crypto)
     for stored in snapshot.sessions {
-      let session = try Session(stored: stored.bytes)
+      let opened = try SecretPlace.session(stored.id, of: peer.id).open(stored.bytes, with: key)
+      let session = try Session(stored: opened.span)
       guard session.id == stored.id else { throw SessionError(.corruptState) }
       sessions.append(session)
     }
@@ -80,7 +82,7 @@ public struct PeerMachine: Sendable {
       outbox.append(Outbox.Item(entry: entry, payload: nil, isOwn: false))
     }
     for receipt in snapshot.received { _ = receipts.insert(receipt.digest, of: receipt.session) }
-    for stored in snapshot.pairs { pairs.append(try OneTimePair(stored)) }
+    for stored in snapshot.pairs { pairs.append(try OneTimePair(stored, of: peer.id, key: key)) }
     pairs.sort { $0.issued < $1.issued }
     for entry in snapshot.replays { replays[entry.hash] = entry }
     if let state = snapshot.state { book = try PeerBook(stored: state) }
@@ -178,7 +180,7 @@ extension PeerMachine {
     let entry = try sessions[index].seal(payload, crypto: crypto)
     outbox.append(Outbox.Item(entry: entry, payload: isOwn ? nil : payload, isOwn: isOwn))
     outcome.commit.append(.putOutbox(entry))
-    outcome.commit.append(.putSession(sessions[index].id, sessions[index].stored))
+    outcome.commit.append(.putSession(sessions[index].id, sessions[index].stored(of: peer.id)))
     if isLinked { outcome.frames.append(sessions[index].frame(entry.envelope)) }
   }
 

@@ -66,7 +66,7 @@ extension PeerMachine {
     outcome.frames.append(.ack(id, digest))
     outcome.commit.append(.putReceived(id, digest, at: now))
     if receipts.insert(digest, of: id) { outcome.commit.append(.trimReceived(id, keep: Receipts.kept)) }
-    outcome.commit.append(.putSession(id, sessions[index].stored))
+    outcome.commit.append(.putSession(id, sessions[index].stored(of: peer.id)))
     let type = deliver(letter, in: index, into: &outcome)
     let sealed = sessions[index].committed
     if isNewlyConfirmed { try didConfirm(id, at: now, into: &outcome) }
@@ -122,7 +122,7 @@ extension PeerMachine {
   private mutating func markReplaced(_ index: Int, at now: UInt64, into outcome: inout Outcome) {
     guard sessions[index].replaced == 0 else { return }
     sessions[index].replaced = now
-    outcome.commit.append(.putSession(sessions[index].id, sessions[index].stored))
+    outcome.commit.append(.putSession(sessions[index].id, sessions[index].stored(of: peer.id)))
   }
 
   /// An envelope has arrived: it need not be sent again.

@@ -21,7 +21,7 @@ extension PeerMachine {
   /// with it again; the peer is asked for a fresh session.
   mutating func quarantine(_ index: Int, at now: UInt64, into outcome: inout Outcome) {
     sessions[index].standing = .quarantined
-    outcome.commit.append(.putSession(sessions[index].id, sessions[index].stored))
+    outcome.commit.append(.putSession(sessions[index].id, sessions[index].stored(of: peer.id)))
     outcome.events.append(.rollback(sessions[index].id))
     askForReset(sessions[index].id, at: now, into: &outcome)
   }
@@ -62,7 +62,7 @@ extension PeerMachine {
   private mutating func abandon(_ index: Int, into outcome: inout Outcome) {
     guard sessions[index].isSent else { return }
     sessions[index].standing = .abandoned
-    outcome.commit.append(.putSession(sessions[index].id, sessions[index].stored))
+    outcome.commit.append(.putSession(sessions[index].id, sessions[index].stored(of: peer.id)))
   }
 
   /// Our own start came to nothing; if the peer's, which it had beaten, is still there, that one is answered.

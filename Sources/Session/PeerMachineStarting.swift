@@ -131,7 +131,7 @@ extension PeerMachine {
         session.standing = .superseded
       } else {
         sessions[index].standing = .superseded
-        outcome.commit.append(.putSession(sessions[index].id, sessions[index].stored))
+        outcome.commit.append(.putSession(sessions[index].id, sessions[index].stored(of: peer.id)))
       }
     }
   }
@@ -156,7 +156,7 @@ extension PeerMachine {
       pair = OneTimePair(id: id, at: now, randomness: crypto.randomness)
     }
     pairs.append(pair)
-    outcome.commit.append(.putPair(pair.id, pair.stored.bytes))
+    outcome.commit.append(.putPair(pair.id, pair.stored(of: peer.id)))
     return try Bundle.issue(
       by: identity, to: peer.id, nonce: nonce, prekeys: try prekeys.current(), pairs: [pair], at: now, crypto: crypto)
   }

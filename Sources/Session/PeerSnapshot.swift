@@ -2,13 +2,13 @@
 public struct PeerSnapshot: Hashable, Sendable {
   /// The peer's ``IdentityRecord``.
   public var peer: [UInt8]
-  /// Session states.
+  /// Session states, sealed.
   public var sessions: [StoredSession]
   /// Envelopes on their way, by session and sequence.
   public var outbox: [OutboxEntry]
   /// Accepted envelopes, oldest first.
   public var received: [StoredReceipt]
-  /// One-time pairs.
+  /// One-time pairs, sealed.
   public var pairs: [StoredBlob]
   /// INIT0s that made a session.
   public var replays: [ReplayEntry]
@@ -30,11 +30,11 @@ public struct PeerSnapshot: Hashable, Sendable {
   }
 }
 
-/// A session's state as it was stored. Secret.
+/// A session's state as it was stored.
 public struct StoredSession: Hashable, Sendable {
   /// Which session.
   public let id: SessionID
-  /// Opaque.
+  /// Sealed by ``StoredSecret/sealed(with:)``.
   public let bytes: [UInt8]
 
   /// A row.

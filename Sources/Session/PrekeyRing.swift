@@ -1,12 +1,17 @@
+public import Primitives
+
 /// Our signed prekeys, all generations that a valid bundle may still name. One ring for the whole node.
 public struct PrekeyRing: Sendable {
   /// Newest last.
   private var generations: [SignedPrekeys]
 
-  /// The ring as it was stored, in any order; empty for a new node. Call ``refresh(at:crypto:)`` before using it.
-  public init(stored: [StoredBlob] = []) throws(SessionError) {
+  /// The ring of a new node. Call ``refresh(at:crypto:)`` before using it.
+  public init() { generations = [] }
+
+  /// The ring as it was stored, in any order. Call ``refresh(at:crypto:)`` before using it.
+  public init(stored: [StoredBlob], key: StateKey) throws(SessionError) {
     generations = []
-    for blob in stored { generations.append(try SignedPrekeys(blob)) }
+    for blob in stored { generations.append(try SignedPrekeys(blob, key: key)) }
     generations.sort { $0.created < $1.created }
   }
 
@@ -22,7 +27,7 @@ public struct PrekeyRing: Sendable {
       while generations.contains(where: { $0.id == id }) { id = crypto.randomID() }
       let fresh = SignedPrekeys(id: id, at: now, randomness: crypto.randomness)
       generations.append(fresh)
-      commit.put.append(fresh.stored)
+      commit.put[fresh.id] = fresh.stored
     }
     return commit
   }

@@ -12,9 +12,9 @@ final class LocalRatchetKeys: Sendable {
   }
 
   /// Stored ones: 32 and 64 bytes.
-  init(dh: [UInt8], kemSeed: [UInt8]) throws(CryptoError) {
-    self.dh = try X25519.PrivateKey(SecretBytes(copying: dh))
-    kem = try MLKEM768.PrivateKey(seed: SecretBytes(copying: kemSeed))
+  init(dh: consuming SecretBytes, kemSeed: consuming SecretBytes) throws(CryptoError) {
+    self.dh = try X25519.PrivateKey(dh)
+    kem = try MLKEM768.PrivateKey(seed: kemSeed)
   }
 }
 

@@ -39,10 +39,10 @@ public struct SessionCommit: Hashable, Sendable {
   }
 }
 
-/// One change to what the store keeps for a peer. Blobs are opaque; those marked secret hold keys.
+/// One change to what the store keeps for a peer. Blobs are opaque; secrets the store asks for sealed.
 public enum SessionChange: Hashable, Sendable {
-  /// Inserts or replaces a session's state. Secret.
-  case putSession(SessionID, [UInt8])
+  /// Inserts or replaces a session's state.
+  case putSession(SessionID, StoredSecret)
   /// Deletes a session's state. Its outbox and receipts have changes of their own.
   case deleteSession(SessionID)
   /// Inserts an envelope that must be sent until it is acknowledged.
@@ -55,8 +55,8 @@ public enum SessionChange: Hashable, Sendable {
   case putReceived(SessionID, EnvelopeDigest, at: UInt64)
   /// Keeps only that many of a session's accepted envelopes, the newest.
   case trimReceived(SessionID, keep: Int)
-  /// Inserts or replaces a one-time pair minted for this peer. Secret.
-  case putPair(UInt32, [UInt8])
+  /// Inserts or replaces a one-time pair minted for this peer.
+  case putPair(UInt32, StoredSecret)
   /// Deletes a pair that was used or has expired, so that its bytes are overwritten.
   case deletePair(UInt32)
   /// Notes an INIT0 that made a session.

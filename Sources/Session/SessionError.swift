@@ -26,8 +26,10 @@ public struct SessionError: Error, Hashable, Sendable {
     case outboxFull
     /// Too much is waiting for the session to be confirmed.
     case queueFull
-    /// Stored state that does not parse.
+    /// Stored state that does not open or does not parse.
     case corruptState
+    /// Stored state that was sealed under another key.
+    case wrongStateKey
     /// A version, suite or flag this program does not know.
     case unsupportedVersion
     /// A primitive failed on our own keys.

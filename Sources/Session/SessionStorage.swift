@@ -1,13 +1,18 @@
 internal import Primitives
 internal import Wire
 
-/// How a session is stored: version, then every field in a fixed order. Read strictly; written only into the store.
+/// How a session is stored: version, then every field in a fixed order. Read strictly; leaves here only sealed.
 extension Session {
   private static let version: UInt8 = 1
 
+  /// The state for the store.
+  func stored(of peer: NodeID) -> StoredSecret {
+    let session = self
+    return StoredSecret(.session(id, of: peer)) { session.write(to: &$0) }
+  }
+
   /// The state as bytes, keys included.
-  var stored: [UInt8] {
-    var writer = ByteWriter(capacity: 8_192)
+  func write(to writer: inout SecretBuffer) {
     writer.u8(Self.version)
     writer.append(id.bytes)
     writer.lengthPrefixed(associatedData)
@@ -27,13 +32,12 @@ extension Session {
     case .confirmed: writer.u8(3)
     }
     ratchet.write(to: &writer)
-    return writer.bytes
   }
 
-  /// Reads ``stored``. Throws ``SessionError/Code/corruptState`` for anything else.
-  init(stored bytes: [UInt8]) throws(SessionError) {
+  /// Reads ``write(to:)``. Throws ``SessionError/Code/corruptState`` for anything else.
+  init(stored bytes: Span<UInt8>) throws(SessionError) {
     do {
-      var reader = ByteReader(bytes.span)
+      var reader = ByteReader(bytes)
       guard try reader.u8() == Self.version else { throw SessionError(.unsupportedVersion) }
       let id = try SessionID(from: &reader)
       let associatedData = try reader.lengthPrefixed(atMost: 256)
@@ -63,7 +67,7 @@ extension Session {
 }
 
 extension Ratchet {
-  func write(to writer: inout ByteWriter) {
+  func write(to writer: inout SecretBuffer) {
     writer.append(roots.ec.bytes)
     writer.append(roots.pq.bytes)
     switch sending {
@@ -108,10 +112,10 @@ extension Ratchet {
 
   @_lifetime(reader: copy reader)
   init(from reader: inout ByteReader) throws {
-    roots = RootKeys(ec: try reader.secret(), pq: try reader.secret())
+    roots = RootKeys(ec: try reader.key(), pq: try reader.key())
     switch try reader.u8() {
     case 1:
-      let headerKey = try reader.secret()
+      let headerKey = try reader.key()
       let dh = try X25519.PublicKey(try reader.bytes(32))
       let kem = try MLKEM768.PublicKey(try reader.bytes(MLKEM768.publicKeyBytes))
       let previousCount = try reader.u32()
@@ -126,9 +130,9 @@ extension Ratchet {
           headerKey: headerKey, remote: RemoteRatchetKeys(dh: dh, kem: kem), previousCount: previousCount,
           confirmationKey: confirmationKey))
     case 2:
-      let headerKey = try reader.secret()
-      let nextHeaderKey = try reader.secret()
-      let keys = try LocalRatchetKeys(dh: try reader.bytes(32), kemSeed: try reader.bytes(64))
+      let headerKey = try reader.key()
+      let nextHeaderKey = try reader.key()
+      let keys = try LocalRatchetKeys(dh: try reader.secret(), kemSeed: try reader.secret(MLKEM.seedBytes))
       let kemBlock = try reader.lengthPrefixed(atMost: RatchetHeader.maximumSealedBytes)
       let (previousCount, confirmationPrekey) = (try reader.u32(), try reader.u32())
       let chain = try ChainKeys(from: &reader)
@@ -141,7 +145,7 @@ extension Ratchet {
     switch try reader.u8() {
     case 1: receiving = .answerAwaited
     case 2:
-      let headerKey = try reader.secret()
+      let headerKey = try reader.key()
       let fingerprint = try Digest(try reader.bytes(Digest.byteCount))
       let chain = try ChainKeys(from: &reader)
       let number = try reader.u32()
@@ -151,9 +155,9 @@ extension Ratchet {
           skipped: try SkippedKey.readList(from: &reader)))
     default: throw WireError.invalid
     }
-    nextReceivingHeaderKey = try reader.secret()
+    nextReceivingHeaderKey = try reader.key()
     for _ in 0..<(try reader.u8()) {
-      let headerKey = try reader.secret()
+      let headerKey = try reader.key()
       let fingerprint = try Digest(try reader.bytes(Digest.byteCount))
       skipped.append(
         SkippedChain(headerKey: headerKey, fingerprint: fingerprint, keys: try SkippedKey.readList(from: &reader)))
@@ -162,19 +166,19 @@ extension Ratchet {
 }
 
 extension ChainKeys {
-  fileprivate func write(to writer: inout ByteWriter) {
+  fileprivate func write(to writer: inout SecretBuffer) {
     writer.append(ec.bytes)
     writer.append(pq.bytes)
   }
 
   @_lifetime(reader: copy reader)
   fileprivate init(from reader: inout ByteReader) throws(WireError) {
-    self.init(ec: try reader.secret(), pq: try reader.secret())
+    self.init(ec: try reader.key(), pq: try reader.key())
   }
 }
 
 extension SkippedKey {
-  fileprivate static func write(_ keys: [SkippedKey], to writer: inout ByteWriter) {
+  fileprivate static func write(_ keys: [SkippedKey], to writer: inout SecretBuffer) {
     writer.u16(UInt16(keys.count))
     for key in keys {
       writer.u32(key.number)
@@ -189,26 +193,8 @@ extension SkippedKey {
     for _ in 0..<(try reader.u16()) {
       let number = try reader.u32()
       let since = try reader.u64()
-      keys.append(SkippedKey(number: number, messageKey: try reader.secret(), since: since))
+      keys.append(SkippedKey(number: number, messageKey: try reader.key(), since: since))
     }
     return keys
-  }
-}
-
-extension ByteReader {
-  /// A 32-byte key.
-  @_lifetime(self: copy self)
-  fileprivate mutating func secret() throws(WireError) -> SecretBox {
-    SecretBox(SecretBytes(copying: try bytes(32)))
-  }
-
-  /// 0 or 1
-  @_lifetime(self: copy self)
-  fileprivate mutating func flag() throws(WireError) -> Bool {
-    switch try u8() {
-    case 0: false
-    case 1: true
-    default: throw .invalid
-    }
   }
 }

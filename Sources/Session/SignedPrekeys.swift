@@ -22,14 +22,15 @@ final class SignedPrekeys: Sendable {
       id: id, created: now, ec: X25519.PrivateKey.generate(randomness), kem: MLKEM1024.PrivateKey.generate(randomness))
   }
 
-  /// Reads ``stored``.
-  convenience init(_ stored: StoredBlob) throws(SessionError) {
+  /// Reads a stored one.
+  convenience init(_ stored: StoredBlob, key: StateKey) throws(SessionError) {
+    let opened = try SecretPlace.prekeys(stored.id).open(stored.bytes, with: key)
     do {
-      var reader = ByteReader(stored.bytes.span)
+      var reader = ByteReader(opened.span)
       guard try reader.u8() == Self.version else { throw SessionError(.unsupportedVersion) }
       let created = try reader.u64()
-      let ec = try X25519.PrivateKey(SecretBytes(copying: try reader.bytes(32)))
-      let kem = try MLKEM1024.PrivateKey(seed: SecretBytes(copying: try reader.bytes(64)))
+      let ec = try X25519.PrivateKey(try reader.secret())
+      let kem = try MLKEM1024.PrivateKey(seed: try reader.secret(MLKEM.seedBytes))
       try reader.finish()
       self.init(id: stored.id, created: created, ec: ec, kem: kem)
     } catch {
@@ -46,14 +47,14 @@ final class SignedPrekeys: Sendable {
     self.kem = kem
   }
 
-  /// For the store: secret.
-  var stored: StoredBlob {
-    var writer = ByteWriter()
+  /// For the store.
+  var stored: StoredSecret { StoredSecret(.prekeys(id)) { self.write(to: &$0) } }
+
+  private func write(to writer: inout SecretBuffer) {
     writer.u8(Self.version)
     writer.u64(created)
     writer.append(ec.secret)
     writer.append(kem.seed)
-    return StoredBlob(id: id, bytes: writer.bytes)
   }
 
   /// When no bundle that names it is valid any more, on any clock.

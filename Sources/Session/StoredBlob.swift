@@ -1,8 +1,8 @@
-/// Something the store keeps for us without knowing what is in it. Secret.
+/// A secret row as it was stored.
 public struct StoredBlob: Hashable, Sendable {
   /// Its key in the store's table.
   public let id: UInt32
-  /// Opaque.
+  /// Sealed by ``StoredSecret/sealed(with:)``.
   public let bytes: [UInt8]
 
   /// A row.
@@ -14,8 +14,8 @@ public struct StoredBlob: Hashable, Sendable {
 
 /// What changes in the node-wide table of signed prekeys.
 public struct PrekeyCommit: Hashable, Sendable {
-  /// Rows to insert.
-  public var put: [StoredBlob] = []
+  /// Rows to insert, by id.
+  public var put: [UInt32: StoredSecret] = [:]
   /// Rows to delete, so that their bytes are overwritten.
   public var delete: [UInt32] = []
 

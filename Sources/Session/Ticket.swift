@@ -167,3 +167,8 @@ extension Ticket {
     return text[first...last]
   }
 }
+
+extension ByteWriter {
+  /// Appends the secret of a ticket, which goes out to be read.
+  fileprivate mutating func append(_ secret: borrowing SecretBytes) { append(secret.span) }
+}

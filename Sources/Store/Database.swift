@@ -2,6 +2,8 @@ internal import EventLoop
 internal import FoundationEssentials
 internal import GRDB
 internal import Glibc
+public import Primitives
+internal import Session
 
 /// The node's state: SQLite behind one writer on a thread of its own.
 ///
@@ -18,6 +20,8 @@ public actor Database {
   private let executor: ThreadExecutor
   private let queue: DatabaseQueue
   private let path: String
+  /// Seals the secret columns.
+  let key: StateKey
   private var staleCommits = 0
   private var isClosed = false
 
@@ -26,23 +30,26 @@ public actor Database {
 
   /// Opens or makes the database of a folder that is held. Blocks for a moment, so not on the loop.
   /// Throws `newerSchema` for a newer program's state and `corruptDatabase` for a damaged one; neither is touched.
-  public init(folder: StateFolder) throws(StoreError) {
-    try self.init(path: folder.locations.databaseFile)
+  ///
+  /// - Parameter key: what sessions, one-time pairs and signed prekeys are sealed under.
+  public init(folder: StateFolder, key: StateKey) throws(StoreError) {
+    try self.init(path: folder.locations.databaseFile, key: key)
   }
 
-  init(path: String) throws(StoreError) {
+  init(path: String, key: StateKey) throws(StoreError) {
     self.path = path
+    self.key = key
     // SQLite would make it under the umask; -wal and -shm take its mode.
     guard Descriptor.open(path, O_RDWR | O_CREAT | O_NOFOLLOW, mode: 0o600) != nil else { throw .state(errno, path) }
     do {
-      queue = try Self.open(path)
+      queue = try Self.open(path, key)
     } catch {
       throw StoreError(database: error, path)
     }
     executor = ThreadExecutor(name: "pawl.store")
   }
 
-  private static func open(_ path: String) throws -> DatabaseQueue {
+  private static func open(_ path: String, _ key: StateKey) throws -> DatabaseQueue {
     try examine(path)
     var configuration = Configuration()
     configuration.journalMode = .wal
@@ -54,8 +61,17 @@ public actor Database {
     let queue = try DatabaseQueue(path: path, configuration: configuration)
     // Only now: GRDB sets NORMAL when it turns the write-ahead log on, which may lose the last commits in a power cut.
     try queue.writeWithoutTransaction { db in try db.execute(sql: "PRAGMA synchronous = FULL") }
-    try Schema.migrator.migrate(queue)
+    try migrate(queue, key)
     return queue
+  }
+
+  /// Brings the tables up to date. Rows that were sealed only now are gone from the write-ahead log before anything else happens.
+  private static func migrate(_ queue: DatabaseQueue, _ key: StateKey) throws {
+    let migrator = Schema.migrator(key)
+    let before = try queue.read { db in try migrator.appliedIdentifiers(db) }
+    try migrator.migrate(queue)
+    guard !before.isEmpty, !before.contains(Schema.sealing) else { return }
+    _ = try queue.writeWithoutTransaction { db in try db.checkpoint(.truncate) }
   }
 
   /// Looks before anything is written: opening for writing alone changes the file.
@@ -67,7 +83,7 @@ public actor Database {
       if let complaint = try String.fetchOne(db, sql: "PRAGMA quick_check(1)"), complaint != "ok" {
         throw StoreError(.corruptDatabase, path, detail: "the state database is damaged (\(complaint))")
       }
-      guard try !Schema.migrator.hasBeenSuperseded(db) else {
+      guard try !Schema.migrator(nil).hasBeenSuperseded(db) else {
         throw StoreError(.newerSchema, path, detail: "the state was written by a newer pawl")
       }
     }
@@ -152,6 +168,10 @@ extension StoreError {
   init(database error: any Error, _ path: String) {
     if let error = error as? StoreError {
       self = error
+      return
+    }
+    if error is SessionError {
+      self.init(.corruptDatabase, path, detail: "a stored session is damaged, or was not sealed under this key")
       return
     }
     let code = (error as? DatabaseError)?.resultCode

@@ -79,7 +79,7 @@ extension Database {
   ) throws(StoreError) -> PeerRow {
     try write { db in
       let row = try PeerRow.insert(db, peer, alias)
-      try SessionWriter.apply(db, commits, prekeys)
+      try SessionWriter.apply(db, commits, prekeys, key)
       return row
     }
   }

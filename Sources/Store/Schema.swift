@@ -1,16 +1,25 @@
 internal import GRDB
+internal import Primitives
 
 /// The tables, and how older ones become them. A migration that was released is never changed; new ones are added below it.
 ///
 /// Every table of a peer's hangs on `peer` and is deleted with it. Times are Unix seconds. Digests, node ids and keys are blobs.
 enum Schema {
-  static var migrator: DatabaseMigrator {
+  /// The migration that seals secret columns.
+  static let sealing = "4"
+
+  /// - Parameter key: what the state's secret columns are to be sealed under; nil to look only.
+  static func migrator(_ key: StateKey?) -> DatabaseMigrator {
     var migrator = DatabaseMigrator()
     migrator.registerMigration("1") { db in
       try db.execute(sql: peers)
       try db.execute(sql: sessions)
       try db.execute(sql: artifacts)
       try db.execute(sql: transfers)
+    }
+    migrator.registerMigration(sealing) { db in
+      guard let key else { throw StoreError(.database, "", detail: "no key to seal the state under") }
+      try StateSealing.reseal(db, from: nil, to: key)
     }
     return migrator
   }

@@ -38,7 +38,7 @@ extension Database {
   /// Writes what several peers' sessions have become in one durable transaction: envelopes that are ready together share one
   /// commit. Returning means that their frames may go. Throws `unknownPeer` (and writes nothing) for a peer that was revoked.
   public func apply(_ commits: [SessionCommit], prekeys: PrekeyCommit? = nil) throws(StoreError) {
-    let effect = try write { db in try SessionWriter.apply(db, commits, prekeys) }
+    let effect = try write { db in try SessionWriter.apply(db, commits, prekeys, key) }
     if effect != .none { keysBecameStale(now: effect == .deletedKeys) }
   }
 }
@@ -52,18 +52,20 @@ enum SessionWriter {
   }
 
   @discardableResult
-  static func apply(_ db: GRDB.Database, _ commits: [SessionCommit], _ prekeys: PrekeyCommit?) throws -> Effect {
+  static func apply(_ db: GRDB.Database, _ commits: [SessionCommit], _ prekeys: PrekeyCommit?, _ key: StateKey) throws -> Effect
+  {
     var effect = Effect.none
     for commit in commits where !commit.isEmpty {
       let peer = commit.peer.column
       guard try db.row("SELECT 1 AS found FROM peer WHERE id = ?", [peer], { _ in true }) != nil else {
         throw StoreError.unknownPeer(commit.peer.hex)
       }
-      for change in commit.changes { effect = max(effect, try apply(db, peer, change)) }
+      for change in commit.changes { effect = max(effect, try apply(db, peer, change, key)) }
     }
-    for blob in prekeys?.put ?? [] {
+    for (id, secret) in prekeys?.put ?? [:] {
       try db.run(
-        "INSERT INTO prekey VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET bytes = excluded.bytes", [blob.id, blob.bytes.column])
+        "INSERT INTO prekey VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET bytes = excluded.bytes",
+        [id, secret.sealed(with: key).column])
     }
     for id in prekeys?.delete ?? [] {
       try db.run("DELETE FROM prekey WHERE id = ?", [id])
@@ -72,12 +74,12 @@ enum SessionWriter {
     return effect
   }
 
-  private static func apply(_ db: GRDB.Database, _ peer: Data, _ change: SessionChange) throws -> Effect {
+  private static func apply(_ db: GRDB.Database, _ peer: Data, _ change: SessionChange, _ key: StateKey) throws -> Effect {
     switch change {
-    case .putSession(let id, let state):
+    case .putSession(let id, let secret):
       try db.run(
         "INSERT INTO session VALUES (?, ?, ?) ON CONFLICT (peer, id) DO UPDATE SET state = excluded.state",
-        [peer, id.bytes.column, state.column])
+        [peer, id.bytes.column, secret.sealed(with: key).column])
       return .overwroteKeys
     case .deleteSession(let id):
       try db.run("DELETE FROM session WHERE peer = ? AND id = ?", [peer, id.bytes.column])
@@ -104,10 +106,10 @@ enum SessionWriter {
         DELETE FROM received WHERE peer = ?1 AND session = ?2 AND number NOT IN
         (SELECT number FROM received WHERE peer = ?1 AND session = ?2 ORDER BY number DESC LIMIT ?3)
         """, [peer, session.bytes.column, max(0, keep)])
-    case .putPair(let id, let bytes):
+    case .putPair(let id, let secret):
       try db.run(
         "INSERT INTO pair VALUES (?, ?, ?) ON CONFLICT (peer, id) DO UPDATE SET bytes = excluded.bytes",
-        [peer, id, bytes.column])
+        [peer, id, secret.sealed(with: key).column])
       return .overwroteKeys
     case .deletePair(let id):
       try db.run("DELETE FROM pair WHERE peer = ? AND id = ?", [peer, id])
@@ -129,8 +131,14 @@ enum SessionWriter {
 }
 
 extension RowReader {
-  fileprivate func session(_ name: String) throws(StoreError) -> SessionID {
+  func session(_ name: String) throws(StoreError) -> SessionID {
     guard let id = SessionID(bytes(name)) else { throw bad(name) }
+    return id
+  }
+
+  /// The number of a prekey or a pair.
+  func number(_ name: String) throws(StoreError) -> UInt32 {
+    guard let id = UInt32(exactly: int64(name)) else { throw bad(name) }
     return id
   }
 
@@ -142,7 +150,6 @@ extension RowReader {
 
 extension StoredBlob {
   fileprivate init(_ row: RowReader) throws(StoreError) {
-    guard let id = UInt32(exactly: row.int64("id")) else { throw row.bad("id") }
-    self.init(id: id, bytes: row.bytes("bytes"))
+    self.init(id: try row.number("id"), bytes: row.bytes("bytes"))
   }
 }

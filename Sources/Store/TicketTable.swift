@@ -65,14 +65,14 @@ extension Database {
       case .usedBy(let joiner):
         guard joiner == peer.id else { return .used }
         let row = try PeerRow.insert(db, peer, .wanted(peer.name))
-        try SessionWriter.apply(db, commits, prekeys)
+        try SessionWriter.apply(db, commits, prekeys, key)
         return .repeated(row)
       case .open:
         let alias = ticket.alias ?? (peer.name.isEmpty ? "peer" : peer.name)
         let isFree = try ticket.alias != nil && PeerRow.find(db, alias: alias) == nil
         let row = try PeerRow.insert(db, peer, isFree ? .given(alias) : .wanted(alias))
         try db.run("UPDATE ticket SET used_by = ? WHERE id = ?", [peer.id.column, id.column])
-        try SessionWriter.apply(db, commits, prekeys)
+        try SessionWriter.apply(db, commits, prekeys, key)
         return .paired(row)
       }
     }

@@ -73,7 +73,7 @@ actor ForgedPeer {
   static func pair(with ticket: String, as name: String, on loop: EventLoop) async throws -> ForgedPeer {
     let ticket = try Ticket(ticket)
     let identity = try Identity.generate(.system)
-    var prekeys = try PrekeyRing()
+    var prekeys = PrekeyRing()
     _ = prekeys.refresh(at: now, crypto: .system)
     let ours = Introduction(
       record: identity.record.bytes,

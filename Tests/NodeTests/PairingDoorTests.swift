@@ -40,7 +40,7 @@ import Testing
 
   /// Introductions that someone with the secret could send, none of which names a node.
   private func invalid(_ round: Int, to node: NodeID, as identity: Identity) throws -> [UInt8] {
-    var prekeys = try PrekeyRing()
+    var prekeys = PrekeyRing()
     _ = prekeys.refresh(at: ForgedPeer.now, crypto: .system)
     let card = try Card(name: "mallory", addresses: [])
     let bundle = try prekeys.bundle(from: identity, to: node, at: ForgedPeer.now, crypto: .system).bytes

@@ -72,19 +72,22 @@ import Wire
 
   @Test func prekeysRotateWeeklyAndLiveAsLongAsABundleMayNameThem() throws {
     let party = try Party(seed: 8)
-    var ring = try PrekeyRing()
+    var ring = PrekeyRing()
     let first = ring.refresh(at: epoch, crypto: party.crypto)
     #expect(first.put.count == 1)
     #expect(ring.refresh(at: epoch + 7 * day - 1, crypto: party.crypto).isEmpty)
     let second = ring.refresh(at: epoch + 7 * day, crypto: party.crypto)
     #expect(second.put.count == 1 && second.delete.isEmpty)
-    #expect(ring.find(first.put[0].id) != nil)
-    #expect(try ring.current().id == second.put[0].id)
-    let read = try PrekeyRing(stored: second.put + first.put)
-    #expect(try read.current().id == second.put[0].id)
+    let (old, new) = (try #require(first.put.keys.first), try #require(second.put.keys.first))
+    #expect(ring.find(old) != nil)
+    #expect(try ring.current().id == new)
+    let rows = (Array(second.put) + Array(first.put)).map { StoredBlob(id: $0.key, bytes: $0.value.sealed(with: stateKey)) }
+    let read = try PrekeyRing(stored: rows, key: stateKey)
+    #expect(try read.current().id == new)
+    #expect(read.find(old)?.ec.secret.copyBytes() == ring.find(old)?.ec.secret.copyBytes())
     let late = ring.refresh(at: epoch + 37 * day + 7_200, crypto: party.crypto)
-    #expect(late.delete == [first.put[0].id])
-    #expect(ring.find(first.put[0].id) == nil)
+    #expect(late.delete == [old])
+    #expect(ring.find(old) == nil)
     #expect(throws: SessionError(.unknownPrekey)) { try PrekeyRing().current() }
   }
 

@@ -64,13 +64,15 @@ import Wire
 
   @Test func storedStateIsReadStrictly() throws {
     let (simulator, _) = try frames()
-    let bytes = try #require(simulator.ends[0].store.snapshot.sessions.first?.bytes)
-    let read = try Session(stored: bytes)
-    #expect(read.stored == bytes)
+    let row = try #require(simulator.ends[0].store.snapshot.sessions.first)
+    let bytes = try Session(row, of: simulator.ends[0].machine.peer.id).storedBytes
+    #expect(try Session(stored: bytes.span).storedBytes == bytes)
     for cut in stride(from: 0, to: bytes.count, by: 13) {
-      #expect(throws: SessionError(.corruptState)) { try Session(stored: Array(bytes[..<cut])) }
+      let part = Array(bytes[..<cut])
+      #expect(throws: SessionError(.corruptState)) { try Session(stored: part.span) }
     }
-    #expect(throws: SessionError(.corruptState)) { try Session(stored: bytes + [0]) }
+    let long = bytes + [0]
+    #expect(throws: SessionError(.corruptState)) { try Session(stored: long.span) }
     #expect(throws: SessionError(.corruptState)) { try PeerBook(stored: [2]) }
     var book = PeerBook()
     for number in 0..<70 {

@@ -7,7 +7,8 @@ import Wire
 @Suite struct IdentityTests {
   @Test func anIdentitySurvivesItsFile() throws {
     let party = try Party(seed: 1)
-    let read = try Identity(parsing: party.identity.serialized())
+    let stored = party.identity.serialized()
+    let read = try Identity(parsing: stored.span)
     #expect(read.record == party.record)
     let signature = try read.sign(kind: .manifest, body: [1, 2], crypto: party.crypto)
     #expect(signature.count == SignatureKind.signatureBytes)
@@ -16,15 +17,17 @@ import Wire
   }
 
   @Test func aDamagedIdentityFileIsRefused() throws {
-    let bytes = try Party(seed: 1).identity.serialized()
+    let stored = try Party(seed: 1).identity.serialized()
+    let bytes = [UInt8](copying: stored.span)
     for index in [20, 50, 90, 130, 200, bytes.count - 1] {
       var bad = bytes
       bad[index] ^= 1
-      #expect(throws: SessionError(.corruptState)) { try Identity(parsing: bad) }
+      #expect(throws: SessionError(.corruptState)) { try Identity(parsing: bad.span) }
     }
-    #expect(throws: SessionError(.corruptState)) { try Identity(parsing: Array(bytes.dropLast())) }
-    #expect(throws: SessionError(.corruptState)) { try Identity(parsing: bytes + [0]) }
-    #expect(throws: SessionError(.unsupportedVersion)) { try Identity(parsing: [1, 2, 3]) }
+    let (short, long, foreign) = (Array(bytes.dropLast()), bytes + [0], [1, 2, 3] as [UInt8])
+    #expect(throws: SessionError(.corruptState)) { try Identity(parsing: short.span) }
+    #expect(throws: SessionError(.corruptState)) { try Identity(parsing: long.span) }
+    #expect(throws: SessionError(.unsupportedVersion)) { try Identity(parsing: foreign.span) }
   }
 
   @Test func aRecordIsReadBackAndEveryChangedFieldIsRefused() throws {

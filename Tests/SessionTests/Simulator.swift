@@ -18,9 +18,9 @@ struct MemoryStore {
 
   private mutating func apply(_ change: SessionChange) {
     switch change {
-    case .putSession(let id, let bytes):
+    case .putSession(let id, let secret):
       snapshot.sessions.removeAll { $0.id == id }
-      snapshot.sessions.append(StoredSession(id: id, bytes: bytes))
+      snapshot.sessions.append(StoredSession(id: id, bytes: secret.sealed(with: stateKey)))
     case .deleteSession(let id): snapshot.sessions.removeAll { $0.id == id }
     case .putOutbox(let entry): snapshot.outbox.append(entry)
     case .deleteOutbox(let id, let digest): snapshot.outbox.removeAll { $0.session == id && $0.digest == digest }
@@ -30,9 +30,9 @@ struct MemoryStore {
       let kept = snapshot.received.filter { $0.session == id }.suffix(keep)
       snapshot.received.removeAll { $0.session == id }
       snapshot.received += kept
-    case .putPair(let id, let bytes):
+    case .putPair(let id, let secret):
       snapshot.pairs.removeAll { $0.id == id }
-      snapshot.pairs.append(StoredBlob(id: id, bytes: bytes))
+      snapshot.pairs.append(StoredBlob(id: id, bytes: secret.sealed(with: stateKey)))
     case .deletePair(let id): snapshot.pairs.removeAll { $0.id == id }
     case .putReplay(let entry): snapshot.replays.append(entry)
     case .deleteReplays(let now): snapshot.replays.removeAll { $0.expires <= now }
@@ -127,7 +127,7 @@ struct Simulator {
     let party = ends[end].party
     ends[end].machine = try PeerMachine(
       identity: party.identity, snapshot: ends[end].store.snapshot, prekeys: party.prekeys, hello: ends[end].machine.hello,
-      crypto: party.crypto)
+      crypto: party.crypto, key: stateKey)
   }
 
   /// The link is lost with everything on it.

@@ -7,6 +7,9 @@ import Wire
 let epoch: UInt64 = 1_800_000_000
 let day: UInt64 = 86_400
 
+/// What the tests' stores seal secrets under.
+let stateKey = StateKey.random(.seeded(0x5EA1))
+
 /// A node's own half: what outlives all its peers.
 struct Party {
   let crypto: SessionCrypto
@@ -16,7 +19,7 @@ struct Party {
   init(seed: UInt64, at now: UInt64 = epoch) throws {
     crypto = SessionCrypto(randomness: .seeded(seed))
     identity = try Identity.generate(crypto)
-    prekeys = try PrekeyRing()
+    prekeys = PrekeyRing()
     _ = prekeys.refresh(at: now, crypto: crypto)
   }
 
@@ -117,8 +120,9 @@ struct RatchetPair {
   }
 
   private static func reread(_ ratchet: Ratchet) throws -> Ratchet {
-    let bytes = ratchet.storedBytes
-    var reader = ByteReader(bytes.span)
+    var stored = SecretBuffer()
+    ratchet.write(to: &stored)
+    var reader = ByteReader(stored.span)
     let read = try Ratchet(from: &reader)
     try reader.finish()
     return read
@@ -127,9 +131,24 @@ struct RatchetPair {
 
 extension Ratchet {
   var storedBytes: [UInt8] {
-    var writer = ByteWriter()
-    write(to: &writer)
-    return writer.bytes
+    var stored = SecretBuffer()
+    write(to: &stored)
+    return [UInt8](copying: stored.span)
+  }
+}
+
+extension Session {
+  /// What is sealed for the store.
+  var storedBytes: [UInt8] {
+    var stored = SecretBuffer()
+    write(to: &stored)
+    return [UInt8](copying: stored.span)
+  }
+
+  /// Reads a sealed row.
+  init(_ row: StoredSession, of peer: NodeID) throws {
+    let opened = try SecretPlace.session(row.id, of: peer).open(row.bytes, with: stateKey)
+    try self.init(stored: opened.span)
   }
 }
 

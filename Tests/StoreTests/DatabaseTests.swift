@@ -5,6 +5,9 @@ import Testing
 @testable import Session
 @testable import Store
 
+/// What the tests' databases seal secrets under.
+let testKey = StateKey.random(.seeded(0x5EA1))
+
 /// A database in a folder of its own, and what a test needs to put into it.
 struct State {
   let temporary: TemporaryFolder
@@ -14,7 +17,7 @@ struct State {
   init() throws {
     temporary = try TemporaryFolder()
     path = temporary("pawl.db")
-    database = try Database(path: path)
+    database = try Database(path: path, key: testKey)
   }
 
   /// The files as a killed process leaves them: copied while the database is open, with its write-ahead log.
@@ -22,7 +25,7 @@ struct State {
     for suffix in ["", "-wal"] where temporary.exists("pawl.db" + suffix) {
       try temporary.file(name + suffix, try temporary.bytes("pawl.db" + suffix))
     }
-    return try Database(path: temporary(name))
+    return try Database(path: temporary(name), key: testKey)
   }
 
   @discardableResult
@@ -86,7 +89,7 @@ func newPeer(_ byte: UInt8, name: String = "studio") -> NewPeer {
     try await state.pair(1)
     await state.database.close()
     #expect(try !state.temporary.exists("pawl.db-wal") || state.temporary.bytes("pawl.db-wal").isEmpty)
-    let again = try Database(path: state.path)
+    let again = try Database(path: state.path, key: testKey)
     #expect(try await again.peers().count == 1)
     await again.close()
   }
@@ -103,7 +106,7 @@ func newPeer(_ byte: UInt8, name: String = "studio") -> NewPeer {
     _ = try await state.database.number("INSERT INTO grdb_migrations VALUES ('99')")
     await state.database.close()
     let before = try state.temporary.bytes("pawl.db")
-    #expect(code { _ = try Database(path: state.path) } == .newerSchema)
+    #expect(code { _ = try Database(path: state.path, key: testKey) } == .newerSchema)
     #expect(try state.temporary.bytes("pawl.db") == before)
   }
 
@@ -114,16 +117,16 @@ func newPeer(_ byte: UInt8, name: String = "studio") -> NewPeer {
     var bytes = try state.temporary.bytes("pawl.db")
     for index in 4_096..<bytes.count { bytes[index] = UInt8(truncatingIfNeeded: index) }
     try state.temporary.file("damaged.db", bytes)
-    #expect(code { _ = try Database(path: state.temporary("damaged.db")) } == .corruptDatabase)
+    #expect(code { _ = try Database(path: state.temporary("damaged.db"), key: testKey) } == .corruptDatabase)
     try state.temporary.file("foreign.db", pattern(9_000))
-    #expect(code { _ = try Database(path: state.temporary("foreign.db")) } == .corruptDatabase)
+    #expect(code { _ = try Database(path: state.temporary("foreign.db"), key: testKey) } == .corruptDatabase)
     #expect(try state.temporary.bytes("foreign.db") == pattern(9_000))
   }
 
   @Test func aLinkInTheDatabasesPlaceIsRefused() throws {
     let temporary = try TemporaryFolder()
     try temporary.link("pawl.db", to: temporary("elsewhere"))
-    #expect(code { _ = try Database(path: temporary("pawl.db")) } != nil)
+    #expect(code { _ = try Database(path: temporary("pawl.db"), key: testKey) } != nil)
     #expect(!temporary.exists("elsewhere"))
   }
 

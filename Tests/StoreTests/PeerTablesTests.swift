@@ -60,8 +60,8 @@ import Testing
     let state = try State()
     let mark = noise(40, 99)
     var commit = SessionCommit(peer: node(1))
-    commit.append(.putSession(session(1), mark))
-    commit.append(.putPair(9, mark))
+    commit.append(.putSession(session(1), secret(mark)))
+    commit.append(.putPair(9, secret(mark)))
     commit.append(.putState(mark))
     commit.append(
       .putOutbox(OutboxEntry(session: session(1), sequence: 1, digest: EnvelopeDigest(of: mark), envelope: mark)))

@@ -12,6 +12,15 @@ func commit(_ peer: UInt8, _ changes: [SessionChange]) -> SessionCommit {
   return commit
 }
 
+/// A secret row of these bytes, wherever it is put.
+func secret(_ bytes: [UInt8]) -> StoredSecret { StoredSecret(.prekeys(0)) { $0.append(bytes) } }
+
+/// What ``secret(_:)`` sealed.
+func opened(_ sealed: [UInt8]) throws -> [UInt8] {
+  let opened = try SecretPlace.prekeys(0).open(sealed, with: testKey)
+  return [UInt8](copying: opened.span)
+}
+
 @Suite struct SessionTablesTests {
   private func envelope(_ byte: UInt8) -> [UInt8] { pattern(30, seed: byte) }
   private func name(_ byte: UInt8) -> EnvelopeDigest { EnvelopeDigest(of: envelope(byte)) }
@@ -27,8 +36,9 @@ func commit(_ peer: UInt8, _ changes: [SessionChange]) -> SessionCommit {
       commit(
         1,
         [
-          .putSession(session(2), [2]), .putSession(session(1), [1]), .putOutbox(entry(2, 2)), .putOutbox(entry(1, 1)),
-          .putReceived(session(1), name(9), at: 1), .putReceived(session(1), name(8), at: 1), .putPair(70_000, [7]),
+          .putSession(session(2), secret([2])), .putSession(session(1), secret([1])), .putOutbox(entry(2, 2)),
+          .putOutbox(entry(1, 1)),
+          .putReceived(session(1), name(9), at: 1), .putReceived(session(1), name(8), at: 1), .putPair(70_000, secret([7])),
           .putReplay(replay), .putState([5]),
         ])
     ])
@@ -37,7 +47,8 @@ func commit(_ peer: UInt8, _ changes: [SessionChange]) -> SessionCommit {
     #expect(Set(snapshot.sessions.map(\.id)) == [session(1), session(2)])
     #expect(snapshot.outbox == [entry(1, 1), entry(2, 2)])
     #expect(snapshot.received.map(\.digest) == [name(9), name(8)])
-    #expect(snapshot.pairs == [StoredBlob(id: 70_000, bytes: [7])])
+    #expect(snapshot.pairs.map(\.id) == [70_000])
+    #expect(try snapshot.pairs.map { try opened($0.bytes) } == [[7]])
     #expect(snapshot.replays == [replay])
     #expect(snapshot.state == [5])
     await state.database.close()
@@ -50,9 +61,10 @@ func commit(_ peer: UInt8, _ changes: [SessionChange]) -> SessionCommit {
       commit(
         1,
         [
-          .putSession(session(1), [1]), .putSession(session(2), [2]), .putOutbox(entry(1, 1)), .putOutbox(entry(2, 2)),
-          .putPair(1, [1]),
-          .putPair(2, [2]), .putState([1]), .putReplay(ReplayEntry(hash: digest(1), session: session(1), expires: 10)),
+          .putSession(session(1), secret([1])), .putSession(session(2), secret([2])), .putOutbox(entry(1, 1)),
+          .putOutbox(entry(2, 2)),
+          .putPair(1, secret([1])),
+          .putPair(2, secret([2])), .putState([1]), .putReplay(ReplayEntry(hash: digest(1), session: session(1), expires: 10)),
           .putReplay(ReplayEntry(hash: digest(2), session: session(1), expires: 11)),
           .putReceived(session(1), name(1), at: 1), .putReceived(session(1), name(2), at: 2),
           .putReceived(session(1), name(3), at: 3),
@@ -63,16 +75,18 @@ func commit(_ peer: UInt8, _ changes: [SessionChange]) -> SessionCommit {
       commit(
         1,
         [
-          .putSession(session(1), [9]), .deleteSession(session(2)), .deleteOutbox(session(1), name(1)), .deletePair(2),
-          .putPair(1, [8]),
+          .putSession(session(1), secret([9])), .deleteSession(session(2)), .deleteOutbox(session(1), name(1)), .deletePair(2),
+          .putPair(1, secret([8])),
           .putState([7]), .deleteReplays(expiredAt: 10), .trimReceived(session(1), keep: 2),
           .putReceived(session(1), name(3), at: 9),
         ])
     ])
     var snapshot = try #require(try await state.database.loadPeer(node(1)))
-    #expect(snapshot.sessions == [StoredSession(id: session(1), bytes: [9])])
+    #expect(snapshot.sessions.map(\.id) == [session(1)])
+    #expect(try snapshot.sessions.map { try opened($0.bytes) } == [[9]])
     #expect(snapshot.outbox == [entry(2, 2)])
-    #expect(snapshot.pairs == [StoredBlob(id: 1, bytes: [8])])
+    #expect(snapshot.pairs.map(\.id) == [1])
+    #expect(try snapshot.pairs.map { try opened($0.bytes) } == [[8]])
     #expect(snapshot.state == [7])
     #expect(snapshot.replays.map(\.hash) == [digest(2)])
     #expect(snapshot.received.filter { $0.session == session(1) }.map(\.digest) == [name(2), name(3)])
@@ -102,7 +116,7 @@ func commit(_ peer: UInt8, _ changes: [SessionChange]) -> SessionCommit {
     let state = try State()
     try await state.pair(1)
     _ = try await state.database.revoke(node(1))
-    #expect(await code { try await state.database.apply([commit(1, [.putSession(session(1), [1])])]) } == .unknownPeer)
+    #expect(await code { try await state.database.apply([commit(1, [.putSession(session(1), secret([1]))])]) } == .unknownPeer)
     await state.database.close()
   }
 
@@ -111,30 +125,35 @@ func commit(_ peer: UInt8, _ changes: [SessionChange]) -> SessionCommit {
     try await state.pair(1)
     let key = noise(64, 77)
     let other = noise(64, 78)
-    try await state.database.apply([commit(1, [.putPair(1, key), .putSession(session(1), other)])])
-    #expect(try state.holds(key))
+    try await state.database.apply([commit(1, [.putPair(1, secret(key)), .putSession(session(1), secret(other))])])
+    #expect(try !state.holds(key) && !state.holds(other), "keys lie on the disk sealed or not at all")
+    let rows = try #require(try await state.database.loadPeer(node(1)))
+    let (pair, session) = (try #require(rows.pairs.first).bytes, try #require(rows.sessions.first))
+    #expect(try state.holds(pair) && state.holds(session.bytes))
     try await state.database.apply([commit(1, [.deletePair(1)])])
-    #expect(try !state.holds(key))
-    try await state.database.apply([commit(1, [.deleteSession(session(1))])])
-    #expect(try !state.holds(other))
+    #expect(try !state.holds(pair) && state.holds(session.bytes))
+    try await state.database.apply([commit(1, [.deleteSession(session.id)])])
+    #expect(try !state.holds(session.bytes))
     await state.database.close()
   }
 
   @Test func overwrittenRatchetStateLeavesTheDiskWithTheNextCheckpoint() async throws {
     let state = try State()
     try await state.pair(1)
-    let old = noise(9_000, 11)
-    try await state.database.apply([commit(1, [.putSession(session(1), old)])])
-    try await state.database.apply([commit(1, [.putSession(session(1), noise(9_000, 12))])])
+    let id = session(1)
+    func put(_ bytes: [UInt8]) async throws -> [UInt8] {
+      try await state.database.apply([commit(1, [.putSession(id, secret(bytes))])])
+      return try #require(try await state.database.loadPeer(node(1))?.sessions.first).bytes
+    }
+    let old = try await put(noise(9_000, 11))
+    #expect(try state.holds(Array(old[..<64])))
+    _ = try await put(noise(9_000, 12))
     try await state.database.maintain()
     #expect(try !state.holds(Array(old[..<64])))
     #expect(try !state.holds(Array(old[8_900...])))
     // Without the timer, too: by the number of commits.
-    let early = noise(200, 13)
-    try await state.database.apply([commit(1, [.putSession(session(1), early)])])
-    for round in 0..<Database.commitsPerCheckpoint {
-      try await state.database.apply([commit(1, [.putSession(session(1), noise(200, UInt8(100 + round)))])])
-    }
+    let early = try await put(noise(200, 13))
+    for round in 0..<Database.commitsPerCheckpoint { _ = try await put(noise(200, UInt8(100 + round))) }
     #expect(try !state.holds(early))
     await state.database.close()
   }
@@ -142,15 +161,67 @@ func commit(_ peer: UInt8, _ changes: [SessionChange]) -> SessionCommit {
   @Test func signedPrekeysAreTheNodesOwn() async throws {
     let state = try State()
     var put = PrekeyCommit()
-    let secret = noise(64, 44)
-    put.put = [StoredBlob(id: 2, bytes: secret), StoredBlob(id: 1, bytes: [1])]
+    put.put = [2: secret(noise(64, 44)), 1: secret([1])]
     try await state.database.apply([], prekeys: put)
-    #expect(try await state.database.loadPrekeys().map(\.id) == [1, 2])
+    let rows = try await state.database.loadPrekeys()
+    #expect(rows.map(\.id) == [1, 2])
+    #expect(try opened(rows[1].bytes) == noise(64, 44))
+    #expect(try state.holds(rows[1].bytes))
     var delete = PrekeyCommit()
     delete.delete = [2]
     try await state.database.apply([], prekeys: delete)
-    #expect(try await state.database.loadPrekeys() == [StoredBlob(id: 1, bytes: [1])])
-    #expect(try !state.holds(secret))
+    #expect(try await state.database.loadPrekeys() == [rows[0]])
+    #expect(try !state.holds(rows[1].bytes))
     await state.database.close()
   }
+
+  @Test func whatAnEarlierVersionStoredUnsealedIsSealedOnTheFirstStart() async throws {
+    let state = try State()
+    try await state.pair(1)
+    let first = session(1)
+    let keys = (1...3).map { [1] + noise(200, UInt8($0)) }
+    try await state.database.apply([commit(1, [.putSession(first, secret([])), .putPair(70_000, secret([]))])])
+    var prekeys = PrekeyCommit()
+    prekeys.put = [5: secret([])]
+    try await state.database.apply([], prekeys: prekeys)
+    for (statement, key) in zip(
+      ["UPDATE session SET state", "UPDATE pair SET bytes", "UPDATE prekey SET bytes"], keys)
+    {
+      let hex = key.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+      _ = try await state.database.number("\(statement) = x'\(hex)'")
+    }
+    _ = try await state.database.number("DELETE FROM grdb_migrations WHERE identifier = '\(Schema.sealing)'")
+    #expect(try keys.allSatisfy { try state.holds($0) })
+    await state.database.close()
+
+    let again = try Database(path: state.path, key: testKey)
+    #expect(try keys.allSatisfy { try !state.holds(Array($0[1...])) })
+    let snapshot = try #require(try await again.loadPeer(node(1)))
+    let rows = [
+      try SecretPlace.session(first, of: node(1)).open(try #require(snapshot.sessions.first).bytes, with: testKey).copy(),
+      try SecretPlace.pair(70_000, of: node(1)).open(try #require(snapshot.pairs.first).bytes, with: testKey).copy(),
+      try SecretPlace.prekeys(5).open(try #require(try await again.loadPrekeys().first).bytes, with: testKey).copy(),
+    ]
+    #expect(rows == keys)
+    await again.close()
+  }
+
+  @Test func anUnsealedRowIsNoneAfterTheFirstStart() async throws {
+    let state = try State()
+    try await state.pair(1)
+    try await state.database.apply([commit(1, [.putSession(session(1), secret([1]))])])
+    _ = try await state.database.number("UPDATE session SET state = x'0102'")
+    await state.database.close()
+    let again = try Database(path: state.path, key: testKey)
+    let row = try #require(try await again.loadPeer(node(1))?.sessions.first)
+    #expect(row.bytes == [1, 2])
+    #expect(throws: SessionError(.corruptState)) {
+      _ = try SecretPlace.session(row.id, of: node(1)).open(row.bytes, with: testKey).count
+    }
+    await again.close()
+  }
+}
+
+extension SecretBuffer {
+  fileprivate borrowing func copy() -> [UInt8] { [UInt8](copying: span) }
 }

@@ -8,10 +8,12 @@ import Testing
     let temporary = try TemporaryFolder()
     let folder = try StateFolder.open(Locations(home: temporary("home")))
     try folder.writeIdentity([1, 2, 3])
-    let database = try Database(folder: folder)
+    let database = try Database(folder: folder, key: try folder.stateKey())
     try await database.set("key", "value")
     for name in ["home", "home/identity", "home/state"] { #expect(try temporary.mode(name) == 0o700) }
-    for name in ["home/identity/identity", "home/state/lock", "home/state/pawl.db", "home/state/pawl.db-wal"] {
+    for name in [
+      "home/identity/identity", "home/identity/state.key", "home/state/lock", "home/state/pawl.db", "home/state/pawl.db-wal",
+    ] {
       #expect(try temporary.mode(name) == 0o600, "\(name)")
     }
     await database.close()
