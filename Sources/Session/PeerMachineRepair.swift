@@ -85,7 +85,7 @@ extension PeerMachine {
     if !left.isEmpty { outcome.commit.append(.deleteOutboxes(id)) }
     outcome.commit.append(.deleteSession(id))
     if let forgotten = book.retire(id) {
-      receipts.trim(forgotten, keep: 0)
+      receipts.remove(forgotten)
       outcome.commit.append(.trimReceived(forgotten, keep: 0))
     }
     outcome.commit.append(.putState(book.stored))

@@ -1,41 +1,47 @@
 /// Which envelopes were accepted lately, so that one which comes again is acknowledged again and does nothing else.
+///
+/// Kept in pages: a full one is never changed again, so that the copies of a ``PeerMachine`` share it and a step copies no more than
+/// the newest.
 struct Receipts: Sendable {
   /// Remembered per session. A peer has at most ``PeerMachine/maximumUnacknowledged`` envelopes under way, so four times
   /// as many cover every one that can honestly come again.
   static let kept = 4_000
-  /// How many more may gather before the oldest are dropped.
-  static let slack = 256
+  /// Envelopes of one page: the oldest are dropped by the page, so up to as many more are remembered.
+  private static let perPage = 250
 
   private struct List: Sendable {
-    var order: [EnvelopeDigest] = []
-    var known: Set<EnvelopeDigest> = []
+    /// Oldest first.
+    var full: [Set<EnvelopeDigest>] = []
+    var newest: Set<EnvelopeDigest> = []
+
+    func contains(_ digest: EnvelopeDigest) -> Bool {
+      newest.contains(digest) || full.contains { $0.contains(digest) }
+    }
+
+    /// Returns true if the oldest page was dropped to make room.
+    mutating func insert(_ digest: EnvelopeDigest) -> Bool {
+      newest.insert(digest)
+      guard newest.count == perPage else { return false }
+      full.append(newest)
+      newest = []
+      guard full.count * perPage > kept else { return false }
+      full.removeFirst()
+      return true
+    }
   }
 
   private var lists: [SessionID: List] = [:]
 
   /// Whether this envelope was accepted.
   func contains(_ digest: EnvelopeDigest, of session: SessionID) -> Bool {
-    lists[session]?.known.contains(digest) ?? false
+    lists[session]?.contains(digest) ?? false
   }
 
-  /// Notes an envelope. Returns true if the oldest were dropped to make room.
+  /// Notes an envelope. Returns true if the oldest were dropped to make room: ``kept`` are left.
   mutating func insert(_ digest: EnvelopeDigest, of session: SessionID) -> Bool {
-    lists[session, default: List()].order.append(digest)
-    lists[session]?.known.insert(digest)
-    guard let list = lists[session], list.order.count > Self.kept + Self.slack else { return false }
-    trim(session, keep: Self.kept)
-    return true
+    lists[session, default: List()].insert(digest)
   }
 
-  /// Keeps a session's newest.
-  mutating func trim(_ session: SessionID, keep: Int) {
-    guard keep > 0, var list = lists[session] else {
-      lists[session] = nil
-      return
-    }
-    let excess = max(0, list.order.count - keep)
-    for digest in list.order.prefix(excess) { list.known.remove(digest) }
-    list.order.removeFirst(excess)
-    lists[session] = list
-  }
+  /// Forgets a session's.
+  mutating func remove(_ session: SessionID) { lists[session] = nil }
 }

@@ -6,25 +6,27 @@ public struct SessionID: Hashable, Sendable, CustomStringConvertible {
   /// Bytes of a session id.
   public static let byteCount = 16
   /// Stands for "whatever session you tried to start" in a RESET.
-  static let none = SessionID(checked: [UInt8](repeating: 0, count: byteCount))
+  static let none = SessionID(Bytes16(0, 0))
+
+  private let value: Bytes16
 
   /// Sixteen bytes.
-  public let bytes: [UInt8]
+  public var bytes: [UInt8] { value.bytes }
 
   /// The id of these sixteen bytes, or nil.
   public init?(_ bytes: [UInt8]) {
-    guard bytes.count == Self.byteCount else { return nil }
-    self.bytes = bytes
+    guard let value = Bytes16(bytes.span) else { return nil }
+    self.value = value
   }
 
-  private init(checked bytes: [UInt8]) {
-    self.bytes = bytes
+  private init(_ value: Bytes16) {
+    self.value = value
   }
 
   /// Reads an id off a message.
   @_lifetime(reader: copy reader)
   init(from reader: inout ByteReader) throws(WireError) {
-    bytes = try reader.bytes(Self.byteCount)
+    value = try Bytes16(from: &reader)
   }
 
   /// Lower-case hexadecimal.
@@ -36,23 +38,65 @@ public struct EnvelopeDigest: Hashable, Sendable {
   /// Bytes of a digest.
   public static let byteCount = 16
 
+  private let value: Bytes16
+
   /// Sixteen bytes.
-  public let bytes: [UInt8]
+  public var bytes: [UInt8] { value.bytes }
 
   /// The digest of an envelope.
   public init(of envelope: [UInt8]) {
-    bytes = Array(SHA256Hash.hash(envelope).bytes.prefix(Self.byteCount))
+    let digest = SHA256Hash.hash(envelope)
+    value = Bytes16(prefix: digest.span)
   }
 
   /// The digest of these sixteen bytes, or nil.
   public init?(_ bytes: [UInt8]) {
-    guard bytes.count == Self.byteCount else { return nil }
-    self.bytes = bytes
+    guard let value = Bytes16(bytes.span) else { return nil }
+    self.value = value
   }
 
   /// Reads a digest off a message.
   @_lifetime(reader: copy reader)
   init(from reader: inout ByteReader) throws(WireError) {
-    bytes = try reader.bytes(Self.byteCount)
+    value = try Bytes16(from: &reader)
+  }
+}
+
+/// Sixteen public bytes without a heap allocation: a machine keeps thousands of digests, and every step copies some.
+private struct Bytes16: Hashable, Sendable {
+  /// Big-endian, the first eight and the last.
+  private let high: UInt64
+  private let low: UInt64
+
+  init(_ high: UInt64, _ low: UInt64) {
+    self.high = high
+    self.low = low
+  }
+
+  /// The first sixteen of at least as many bytes.
+  init(prefix bytes: Span<UInt8>) {
+    var (high, low): (UInt64, UInt64) = (0, 0)
+    for index in 0..<8 {
+      high = high << 8 | UInt64(bytes[index])
+      low = low << 8 | UInt64(bytes[index + 8])
+    }
+    self.init(high, low)
+  }
+
+  init?(_ bytes: Span<UInt8>) {
+    guard bytes.count == 16 else { return nil }
+    self.init(prefix: bytes)
+  }
+
+  @_lifetime(reader: copy reader)
+  init(from reader: inout ByteReader) throws(WireError) {
+    self.init(try reader.u64(), try reader.u64())
+  }
+
+  var bytes: [UInt8] {
+    var writer = ByteWriter(capacity: 16)
+    writer.u64(high)
+    writer.u64(low)
+    return writer.bytes
   }
 }
