@@ -200,17 +200,49 @@ public struct JSONScanner: ~Escapable {
     position += 1
     var text: [UInt8] = []
     while true {
+      let run = plainRun()
       guard let byte = peek else { throw failure(.truncated) }
       position += 1
       switch byte {
       case UInt8(ascii: "\""):
-        guard let valid = String(validating: text, as: UTF8.self) else { throw JSONFailure(.encoding, at: start) }
+        // Most texts are one run without an escape.
+        if !text.isEmpty { Self.append(run, to: &text) }
+        guard let valid = text.isEmpty ? Self.text(run) : Self.text(text.span) else {
+          throw JSONFailure(.encoding, at: start)
+        }
         return valid
-      case UInt8(ascii: "\\"): try escape(into: &text)
-      case 0..<0x20: throw JSONFailure(.syntax, at: position - 1)
-      default: text.append(byte)
+      case UInt8(ascii: "\\"):
+        Self.append(run, to: &text)
+        try escape(into: &text)
+      default: throw JSONFailure(.syntax, at: position - 1)
       }
     }
+  }
+
+  /// The bytes up to the next quote, backslash or control character, or to the end.
+  @_lifetime(copy self)
+  @_lifetime(self: copy self)
+  private mutating func plainRun() -> Span<UInt8> {
+    let start = position
+    let count = unsafe bytes.withUnsafeBufferPointer { bytes in
+      var end = start
+      while end < bytes.count {
+        let byte = unsafe bytes[end]
+        if byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { break }
+        end += 1
+      }
+      return end - start
+    }
+    position += count
+    return bytes.extracting(start..<start + count)
+  }
+
+  private static func text(_ run: Span<UInt8>) -> String? {
+    unsafe run.withUnsafeBufferPointer { unsafe String(validating: $0, as: UTF8.self) }
+  }
+
+  private static func append(_ run: Span<UInt8>, to text: inout [UInt8]) {
+    unsafe run.withUnsafeBufferPointer { unsafe text.append(contentsOf: $0) }
   }
 
   @_lifetime(self: copy self)
