@@ -44,7 +44,7 @@ struct Party {
 
   /// A ring with one generation, of an id and two seeds.
   static func ring(_ seeds: [[UInt8]], at now: UInt64 = vectorTime) throws -> PrekeyRing {
-    var ring = try PrekeyRing()
+    var ring = PrekeyRing()
     _ = ring.refresh(at: now, crypto: SessionCrypto(randomness: Tape(seeds).randomness))
     return ring
   }
