@@ -10,7 +10,8 @@ extension PeerMachine {
     return (bundle, outcome.commit)
   }
 
-  /// Starts a session with a verified bundle of the peer's: PQXDH, and our `hello` in the first envelope.
+  /// Starts a session with a verified bundle of the peer's: PQXDH, and our `hello` in the first envelope. Throws
+  /// ``SessionError/Code/refused`` if the peer's keys agree on nothing.
   public mutating func start(with bundle: Bundle, at now: UInt64) throws(SessionError) -> Outcome {
     var outcome = Outcome(peer: peer.id)
     try start(bundle, at: now, into: &outcome)
@@ -27,7 +28,8 @@ extension PeerMachine {
         initiating: secrets, spk: bundle.spk, confirmationPrekey: try prekeys.current().id, crypto: crypto)
       session = Session(secrets: secrets, ratchet: ratchet, phase: .starting(head), isOurs: true, at: now)
     } catch {
-      throw SessionError(.internalFailure)
+      // Only the peer's own keys can spoil an agreement: a point of low order, in its record or in what it signed.
+      throw SessionError(error is CryptoError ? .refused : .internalFailure)
     }
     startDue = nil
     request = nil
@@ -164,14 +166,14 @@ extension PeerMachine {
   /// BUNDLE: the one we asked for starts a session.
   mutating func receive(bundle bytes: [UInt8], at now: UInt64, into outcome: inout Outcome) throws(SessionError) {
     guard let request else { return outcome.events.append(.unexpectedFrame(0x06)) }
-    let bundle: Bundle
     do throws(SessionError) {
-      bundle = try Bundle(parsing: bytes.span)
+      let bundle = try Bundle(parsing: bytes.span)
       guard bundle.nonce == request.nonce else { throw SessionError(.refused) }
       try bundle.verify(owner: peer, addressee: identity.id, at: now)
+      try start(bundle, at: now, into: &outcome)
     } catch {
-      return outcome.events.append(.refusedBundle(error.code))
+      guard error.code != .internalFailure else { throw error }
+      outcome.events.append(.refusedBundle(error.code))
     }
-    try start(bundle, at: now, into: &outcome)
   }
 }

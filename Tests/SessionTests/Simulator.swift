@@ -71,6 +71,8 @@ struct Simulator {
   var ends: [End]
   /// Frames on their way to each end.
   var wire: [[[UInt8]]] = [[], []]
+  /// Every frame that ever left an end, as somebody writes it down who reads along.
+  private(set) var tape: [(from: Int, bytes: [UInt8])] = []
   var now = epoch
   /// Set where a test puts an old state back: then a number is used again, under other keys.
   var isRolledBack = false
@@ -78,6 +80,10 @@ struct Simulator {
 
   init(seed: UInt64) throws {
     let (lower, higher) = try Party.pair(seed: seed)
+    self.init(lower, higher)
+  }
+
+  init(_ lower: Party, _ higher: Party) {
     ends = [
       End(party: lower, machine: lower.machine(for: higher.record), store: MemoryStore(peer: higher.record)),
       End(party: higher, machine: higher.machine(for: lower.record), store: MemoryStore(peer: lower.record)),
@@ -119,6 +125,7 @@ struct Simulator {
       }
     }
     wire[1 - end].append(frame.encoded)
+    tape.append((end, frame.encoded))
   }
 
   /// The process dies and comes back with what the store has.

@@ -17,7 +17,11 @@ struct Party {
   var prekeys: PrekeyRing
 
   init(seed: UInt64, at now: UInt64 = epoch) throws {
-    crypto = SessionCrypto(randomness: .seeded(seed))
+    try self.init(SessionCrypto(randomness: .seeded(seed)), at: now)
+  }
+
+  init(_ crypto: SessionCrypto, at now: UInt64 = epoch) throws {
+    self.crypto = crypto
     identity = try Identity.generate(crypto)
     prekeys = PrekeyRing()
     _ = prekeys.refresh(at: now, crypto: crypto)
