@@ -115,14 +115,16 @@ enum EnvelopeVectors: VectorKind {
       RawEnvelope.plaintext(sequence: sequence, seen: seen, payload: payload, length: length, padded: padded)
     }
     func open(_ name: String, _ about: String, _ envelope: [UInt8], _ expected: FailureClass = .refused) -> VectorCase {
-      VectorCase(name, about, op: "open").hex("HK", pattern(0x81, 32)).hex("prk", prk).hex("AD", associatedData)
+      VectorCase(name, about, op: "open").hex("HK", pattern(0x81, 32)).hex("CKe", pattern(0x01, 32)).hex(
+        "CKp", pattern(0x21, 32)
+      ).hex("AD", associatedData)
         .number("committed", 4).hex("envelope", envelope).expect(expected)
     }
     var dirty = plain()
     dirty[dirty.count - 1] = 1
     let commitment = flipped(Array(bytes[sealed..<sealed + 32]), at: 0)
     return [
-      open("an envelope", "The first case above, opened under its prk.", bytes, .ok).hex("header", header).number("seq", 1)
+      open("an envelope", "The first case above, opened again.", bytes, .ok).hex("header", header).number("seq", 1)
         .number("seen", 0).hex("payload", payload),
       open("all of what was sent is seen", "`seen` is what was committed.", raw(plain(seen: 4)).bytes(), .ok)
         .hex("header", header).number("seq", 1).number("seen", 4).hex("payload", payload),
@@ -189,7 +191,8 @@ enum EnvelopeVectors: VectorKind {
     let bytes = try vector.hex("envelope")
     guard let envelope = try? Envelope(parsing: bytes.span) else { throw Refusal(failure: .refused) }
     guard let header = envelope.header(under: try secret(vector, "HK")) else { throw Refusal(failure: .refused) }
-    let letter = try envelope.letter(under: try secret(vector, "prk"), associatedData: try vector.hex("AD"))
+    let chains = ChainKeys(ec: try secret(vector, "CKe"), pq: try secret(vector, "CKp"))
+    let letter = try envelope.letter(under: chains.stepped().messageKey, associatedData: try vector.hex("AD"))
     try require(letter.seen <= committed, else: .rollback)
     let block = RatchetHeader.kemBlock(header.keys.kem, header.encapsulation)
     try vector.same(

@@ -35,6 +35,7 @@ class Letter:
     def parse(cls, data: bytes) -> "Letter":
         reader = Reader(data, "a letter")
         seq, seen, length = reader.u64(), reader.u64(), reader.u32()
+        require(seq > 0, Failure.FORMAT, "sequence numbers count from 1")
         require(length <= MAXIMUM_PAYLOAD_BYTES, Failure.LIMIT, "the payload is too long")
         require(len(data) == padded_length(length), Failure.FORMAT, "padded to a wrong length")
         payload = reader.take(length)
