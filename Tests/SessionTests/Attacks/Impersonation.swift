@@ -87,7 +87,7 @@ extension KnownAttacks {
     #expect(said.frames.isEmpty && scene.machine.waitingCount == 1)
     // B's answer carries a secret for A's PQSPK. The thief has B's prekeys and its own, and neither opens it.
     let confirmation = try #require(outcome.envelope)
-    for ring in [scene.b.prekeys, try PrekeyRing()] {
+    for ring in [scene.b.prekeys, PrekeyRing()] {
       #expect(throws: SessionError(.refused)) {
         var forger = forgery
         _ = try forger.open(confirmation, prekeys: ring)
@@ -139,7 +139,7 @@ extension KnownAttacks {
     let outcome = try scene.machine.receive(try forgery.initiation(Self.hello), at: epoch)
     #expect(outcome.delivered.map(\.type) == ["hello"] && scene.machine.health == .unconfirmed)
     #expect(throws: SessionError(.refused)) {
-      _ = try forgery.open(try #require(outcome.envelope), prekeys: try PrekeyRing())
+      _ = try forgery.open(try #require(outcome.envelope), prekeys: PrekeyRing())
     }
   }
 
