@@ -108,7 +108,7 @@ public struct SecretBuffer: ~Copyable, Sendable {
 /// The memory of one buffer: a slot of an arena, or, where no slot is large enough, guarded pages of its own.
 ///
 /// Sendable although it holds a pointer: it cannot be copied, so only its owner reaches the memory.
-@safe private struct SecretMemory: ~Copyable, @unchecked Sendable {
+@safe struct SecretMemory: ~Copyable, @unchecked Sendable {
   let pointer: UnsafeMutablePointer<UInt8>
   let capacity: Int
   private let arena: SecretArena?
