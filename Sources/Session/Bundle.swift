@@ -81,25 +81,33 @@ public struct Bundle: Hashable, Sendable {
     guard self.owner == owner.id else { throw SessionError(.wrongOwner) }
     guard self.addressee == addressee else { throw SessionError(.wrongAddressee) }
     guard issued <= expires, expires - issued <= SessionTimes.bundleLife else { throw SessionError(.malformed) }
-    guard issued <= now + SessionTimes.clockSkew else { throw SessionError(.notYetValid) }
-    guard now < expires + SessionTimes.clockSkew else { throw SessionError(.expired) }
+    try checkTimes(at: now)
     let split = bytes.count - SignatureKind.signatureBytes
     guard owner.verify(kind: .bundle, body: Array(bytes[..<split]), signature: Array(bytes[split...])) else {
       throw SessionError(.badSignature)
     }
   }
 
-  /// Makes and signs one of our own.
+  /// Returning means that it is in time, allowing for an hour of clock skew.
+  func checkTimes(at now: UInt64) throws(SessionError) {
+    guard issued <= now + SessionTimes.clockSkew else { throw SessionError(.notYetValid) }
+    guard now < expires + SessionTimes.clockSkew else { throw SessionError(.expired) }
+  }
+
+  /// Makes and signs one of our own. It expires before the signed prekeys it names die, however late they are replaced;
+  /// throws ``SessionError/Code/unknownPrekey`` if they are as good as dead.
   static func issue(
     by identity: Identity, to addressee: NodeID, nonce: [UInt8], prekeys: SignedPrekeys, pairs: [OneTimePair],
     at now: UInt64, crypto: SessionCrypto
   ) throws(SessionError) -> Bundle {
+    let expires = min(now + SessionTimes.bundleLife, prekeys.lastExpiry)
+    guard now <= expires else { throw SessionError(.unknownPrekey) }
     var body = ByteWriter(capacity: fixedBytes + pairs.count * pairBytes)
     body.append(identity.id.bytes)
     body.append(addressee.bytes)
     body.append(nonce)
     body.u64(now)
-    body.u64(now + SessionTimes.bundleLife)
+    body.u64(expires)
     body.u32(prekeys.id)
     body.append(TypedKey.encode(prekeys.ec.publicKey))
     body.u32(prekeys.id)

@@ -17,14 +17,20 @@ struct SessionSecrets: Sendable {
 
 /// PQXDH (revision 3 of the published document), with identity keys that only agree and never sign.
 enum KeyAgreement {
-  /// Starts a session against a verified bundle.
+  /// Starts a session against a verified bundle, with its first pair if it has any.
   ///
   /// - Returns: INIT0 and the secrets. EK_A is wiped.
   static func initiate(
     identity: Identity, peer: IdentityRecord, bundle: Bundle, own: Bundle, crypto: SessionCrypto
   ) throws(CryptoError) -> (head: Initiation.Head, secrets: SessionSecrets) {
+    try initiate(identity: identity, peer: peer, bundle: bundle, pair: bundle.pairs.first, own: own, crypto: crypto)
+  }
+
+  /// The same with one pair of the bundle's, or none.
+  static func initiate(
+    identity: Identity, peer: IdentityRecord, bundle: Bundle, pair: Bundle.Pair?, own: Bundle, crypto: SessionCrypto
+  ) throws(CryptoError) -> (head: Initiation.Head, secrets: SessionSecrets) {
     let ephemeral = X25519.PrivateKey.generate(crypto.randomness)
-    let pair = bundle.pairs.first
     let kem = pair?.kem ?? bundle.pqspk
     let encapsulation = crypto.encapsulate1024(kem)
     var extractor = startExtractor()

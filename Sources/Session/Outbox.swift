@@ -36,6 +36,11 @@ struct Outbox: Sendable {
     return removed
   }
 
+  /// Whether this envelope still waits for its acknowledgement.
+  func contains(_ digest: EnvelopeDigest, of session: SessionID) -> Bool {
+    items.contains { $0.entry.digest == digest && $0.entry.session == session }
+  }
+
   /// Whether a session has any.
   func hasAny(of session: SessionID) -> Bool { items.contains { $0.entry.session == session } }
 }

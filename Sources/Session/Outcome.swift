@@ -67,6 +67,14 @@ public enum SessionEvent: Hashable, Sendable {
   case malformedPayload(SessionID)
   /// A genuine envelope held something other than `hello` before both sides were confirmed. Dropped.
   case prematurePayload(SessionID)
+  /// A session was started without a one-time pair, from signed prekeys alone: by us, or by the peer.
+  case startedWithoutPair(SessionID, byUs: Bool)
+  /// The peer was given a batch of so many one-time pairs.
+  case batchHandedOver(pairs: Int)
+  /// A batch of the peer's is held.
+  case batchHeld(pairs: Int)
+  /// A batch of the peer's was not taken. Nothing has changed.
+  case refusedBatch(SessionError.Code)
   /// A frame that has no place here, by its type byte.
   case unexpectedFrame(UInt8)
   /// A session was given up with that many envelopes that nobody can open any more and whose payloads we no longer have.

@@ -1,6 +1,6 @@
 internal import Wire
 
-/// The member `type` by which every payload says what it is, and the three types that are the session's own.
+/// The member `type` by which every payload says what it is, and the four types that are the session's own.
 enum PayloadType {
   /// Who speaks: the first payload of each side.
   static let hello = "hello"
@@ -8,6 +8,9 @@ enum PayloadType {
   static let turn = "turn"
   /// Nothing but the beginning of a new chain.
   static let turned = "turned"
+
+  /// One-time pairs to start sessions from.
+  static let prekeys = PrekeysMessage.type
 
   /// `{"type":"turn"}`
   static let turnPayload = Array(#"{"type":"turn"}"#.utf8)

@@ -2,7 +2,8 @@ internal import Wire
 
 /// The small things a ``PeerMachine`` must remember over a restart beside its sessions.
 struct PeerBook: Hashable, Sendable {
-  private static let version: UInt8 = 1
+  /// Version 1 ends after the sessions that are gone.
+  private static let version: UInt8 = 2
   /// Sessions that are gone and still known by name, so that a late envelope of one does not look like a lost session.
   static let maximumRetired = 64
 
@@ -12,18 +13,31 @@ struct PeerBook: Hashable, Sendable {
   var resetSent: UInt64 = 0
   /// When we last began to start one, Unix seconds; zero: never.
   var started: UInt64 = 0
+  /// The newest batch of one-time pairs that the peer was given.
+  var batch: HandedBatch?
+  /// What went wrong lately.
+  var troubles = PeerTroubles()
 
   init() {}
 
-  /// Reads ``stored``.
+  /// Reads ``stored``, or what version 1 stored.
   init(stored bytes: [UInt8]) throws(SessionError) {
     do {
       var reader = ByteReader(bytes.span)
-      guard try reader.u8() == Self.version else { throw SessionError(.unsupportedVersion) }
+      let version = try reader.u8()
+      guard (1...Self.version).contains(version) else { throw SessionError(.unsupportedVersion) }
       resetSent = try reader.u64()
       started = try reader.u64()
       let count = Int(try reader.u8())
       for _ in 0..<count { retired.append(try SessionID(from: &reader)) }
+      if version >= 2 {
+        switch try reader.u8() {
+        case 0: batch = nil
+        case 1: batch = try HandedBatch(from: &reader)
+        default: throw SessionError(.corruptState)
+        }
+        troubles = try PeerTroubles(from: &reader)
+      }
       try reader.finish()
     } catch {
       throw SessionError(.corruptState)
@@ -38,6 +52,9 @@ struct PeerBook: Hashable, Sendable {
     writer.u64(started)
     writer.u8(UInt8(retired.count))
     for id in retired { writer.append(id.bytes) }
+    writer.u8(batch == nil ? 0 : 1)
+    batch?.write(to: &writer)
+    troubles.write(to: &writer)
     return writer.bytes
   }
 
@@ -45,5 +62,47 @@ struct PeerBook: Hashable, Sendable {
   mutating func retire(_ id: SessionID) -> SessionID? {
     retired.append(id)
     return retired.count > Self.maximumRetired ? retired.removeFirst() : nil
+  }
+}
+
+/// A batch of one-time pairs as its owner remembers it. The pairs themselves are rows of their own.
+struct HandedBatch: Hashable, Sendable {
+  /// Unix seconds; each batch is later than the one before.
+  let issued: UInt64
+  /// The signed prekeys it names.
+  let generation: UInt32
+  /// The session that carries it…
+  let session: SessionID
+  /// …and the envelope.
+  let envelope: EnvelopeDigest
+  /// Ids of its pairs, in its order.
+  let pairs: [UInt32]
+
+  init(issued: UInt64, generation: UInt32, session: SessionID, envelope: EnvelopeDigest, pairs: [UInt32]) {
+    self.issued = issued
+    self.generation = generation
+    self.session = session
+    self.envelope = envelope
+    self.pairs = pairs
+  }
+
+  @_lifetime(reader: copy reader)
+  fileprivate init(from reader: inout ByteReader) throws(WireError) {
+    issued = try reader.u64()
+    generation = try reader.u32()
+    session = try SessionID(from: &reader)
+    envelope = try EnvelopeDigest(from: &reader)
+    var pairs: [UInt32] = []
+    for _ in 0..<(try reader.u8()) { pairs.append(try reader.u32()) }
+    self.pairs = pairs
+  }
+
+  fileprivate func write(to writer: inout ByteWriter) {
+    writer.u64(issued)
+    writer.u32(generation)
+    writer.append(session.bytes)
+    writer.append(envelope.bytes)
+    writer.u8(UInt8(pairs.count))
+    for id in pairs { writer.u32(id) }
   }
 }

@@ -34,8 +34,10 @@ public struct PeerMachine: Sendable {
   var outbox = Outbox()
   var waiting = WaitQueue()
   var receipts = Receipts()
-  /// Unused one-time pairs of this peer's, oldest first.
+  /// Unused one-time pairs minted for this peer, on request and in batches, oldest first.
   var pairs: [OneTimePair] = []
+  /// The newest batch that this peer has minted for us.
+  var held: HeldBundle?
   var replays: [Digest: ReplayEntry] = [:]
   var book = PeerBook()
 
@@ -48,6 +50,12 @@ public struct PeerMachine: Sendable {
   var bundleBudget = Budget(capacity: 8, refillSeconds: 10)
   var initiationBudget = Budget(capacity: 8, refillSeconds: 10)
   var initiationFailures = 0
+  /// Batches handed over: each is at most sixteen pairs and a signature.
+  var batchBudget = Budget(capacity: 4, refillSeconds: 600)
+  /// Batches of the peer's looked at.
+  var holdingBudget = Budget(capacity: 8, refillSeconds: 60)
+  /// Whether the frame that is being received came by another way than a link.
+  var isCarried = false
 
   /// A bundle under way.
   struct BundleRequest: Sendable {
@@ -86,6 +94,7 @@ public struct PeerMachine: Sendable {
     pairs.sort { $0.issued < $1.issued }
     for entry in snapshot.replays { replays[entry.hash] = entry }
     if let state = snapshot.state { book = try PeerBook(stored: state) }
+    if let bytes = snapshot.held { held = try HeldBundle(stored: bytes) }
   }
 
   /// Whether both sides are confirmed, so that payloads go out at once.
@@ -99,6 +108,12 @@ public struct PeerMachine: Sendable {
 
   /// Payloads that wait for a confirmed session.
   public var waitingCount: Int { waiting.payloads.count }
+
+  /// What went wrong lately, oldest first: all that has not healed, and for a week what has.
+  public func troubles(at now: UInt64) -> [PeerTrouble] { book.troubles.list.filter { !$0.isOver(at: now) } }
+
+  /// Whether the session payloads go out in was started from signed prekeys alone.
+  public var isWithoutPair: Bool { currentIndex.map { sessions[$0].isWithoutPair } ?? false }
 
   /// How things stand.
   public var health: SessionHealth {
@@ -131,7 +146,11 @@ extension PeerMachine {
       try seal(payload, isOwn: false, in: index, into: &outcome)
     } else {
       guard waiting.append(payload) else { throw SessionError(.queueFull) }
-      if !hasSession, isLower, startDue == nil { startDue = now }
+      if !hasSession, !isLinked, usableHeldBundle(at: now) != nil {
+        try startFromHeldBundle(at: now, into: &outcome)
+      } else if !hasSession, isLower, startDue == nil {
+        startDue = now
+      }
     }
     try pump(at: now, into: &outcome)
     return outcome
@@ -173,15 +192,17 @@ extension PeerMachine {
     unacknowledged < Self.maximumUnacknowledged && outbox.bytes < Self.maximumUnacknowledgedBytes
   }
 
-  /// Seals a payload in a session, into the outbox and the commit.
+  /// Seals a payload in a session, into the outbox and the commit. Returns what its acknowledgement will name.
+  @discardableResult
   mutating func seal(
     _ payload: [UInt8], isOwn: Bool, in index: Int, into outcome: inout Outcome
-  ) throws(SessionError) {
+  ) throws(SessionError) -> EnvelopeDigest {
     let entry = try sessions[index].seal(payload, crypto: crypto)
     outbox.append(Outbox.Item(entry: entry, payload: isOwn ? nil : payload, isOwn: isOwn))
     outcome.commit.append(.putOutbox(entry))
     outcome.commit.append(.putSession(sessions[index].id, sessions[index].stored(of: peer.id)))
     if isLinked { outcome.frames.append(sessions[index].frame(entry.envelope)) }
+    return entry.digest
   }
 
   /// Sends what has waited, as far as there is room.

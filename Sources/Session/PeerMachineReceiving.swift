@@ -26,7 +26,7 @@ extension PeerMachine {
       return
     }
     guard let index = sessions.firstIndex(where: { $0.id == id }) else {
-      askForReset(id, at: now, into: &outcome)
+      if !isCarried { askForReset(id, at: now, into: &outcome) }
       return
     }
     guard sessions[index].standing != .quarantined else { return }
@@ -47,6 +47,7 @@ extension PeerMachine {
   /// A bad envelope changes nothing and is not answered; the third in a row asks for another session.
   private mutating func refuse(_ index: Int, at now: UInt64, into outcome: inout Outcome) {
     outcome.events.append(.refusedEnvelope(sessions[index].id))
+    guard !isCarried else { return }
     sessions[index].failures += 1
     guard sessions[index].failures >= Session.maximumFailures else { return }
     sessions[index].failures = 0
@@ -67,7 +68,10 @@ extension PeerMachine {
     outcome.commit.append(.putReceived(id, digest, at: now))
     if receipts.insert(digest, of: id) { outcome.commit.append(.trimReceived(id, keep: Receipts.kept)) }
     outcome.commit.append(.putSession(id, sessions[index].stored(of: peer.id)))
-    let type = deliver(letter, in: index, into: &outcome)
+    let type = deliver(letter, in: index, at: now, into: &outcome)
+    if id == currentSession, book.troubles.heal(at: now, butOldStates: true) {
+      outcome.commit.append(.putState(book.stored))
+    }
     let sealed = sessions[index].committed
     if isNewlyConfirmed { try didConfirm(id, at: now, into: &outcome) }
     // `didConfirm` may have given up other sessions, and indices move.
@@ -81,7 +85,9 @@ extension PeerMachine {
   }
 
   /// Hands a payload on if it may be acted upon. Returns its type.
-  private func deliver(_ letter: Letter, in index: Int, into outcome: inout Outcome) -> String? {
+  private mutating func deliver(
+    _ letter: Letter, in index: Int, at now: UInt64, into outcome: inout Outcome
+  ) -> String? {
     let session = sessions[index]
     guard let type = PayloadType.read(letter.payload) else {
       outcome.events.append(.malformedPayload(session.id))
@@ -89,6 +95,7 @@ extension PeerMachine {
     }
     switch type {
     case PayloadType.turn, PayloadType.turned: break
+    case PayloadType.prekeys where session.isConfirmed: hold(letter.payload, at: now, into: &outcome)
     case PayloadType.hello where !session.isConfirmed, _ where session.isConfirmed:
       outcome.delivered.append(
         Delivered(
@@ -104,6 +111,9 @@ extension PeerMachine {
     outcome.events.append(.confirmed(id))
     startDue = nil
     request = nil
+    // Whatever a fresh session was wanted for: here it is.
+    resetDue = nil
+    if book.troubles.heal(at: now) { outcome.commit.append(.putState(book.stored)) }
     guard let index = sessions.firstIndex(where: { $0.id == id }) else { return }
     let older = sessions[..<index].map(\.id)
     let isNewest = currentIndex == index
@@ -117,6 +127,7 @@ extension PeerMachine {
       }
     }
     try release(into: &outcome)
+    try handOverBatch(at: now, into: &outcome)
   }
 
   private mutating func markReplaced(_ index: Int, at now: UInt64, into outcome: inout Outcome) {

@@ -12,17 +12,27 @@ extension PeerMachine {
         quarantine(index, at: now, into: &outcome)
       } else if entry.committed < sessions[index].seen {
         outcome.events.append(.peerRollback(entry.session))
+        note(.peerRollback, at: now, into: &outcome)
+        // It has forgotten the private halves of what it handed over since.
+        dropHeldBundle(into: &outcome)
       }
     }
     if !hasSession, isLower, startDue == nil { startDue = now }
   }
 
   /// The peer has seen what we do not remember sending: this state is a copy of an older one. Nothing is sealed or opened
-  /// with it again; the peer is asked for a fresh session.
+  /// with it again; the peer is asked for a fresh session. Of one-time pairs, ours and the peer's, nobody knows any more
+  /// which were used: they go.
   mutating func quarantine(_ index: Int, at now: UInt64, into outcome: inout Outcome) {
     sessions[index].standing = .quarantined
     outcome.commit.append(.putSession(sessions[index].id, sessions[index].stored(of: peer.id)))
     outcome.events.append(.rollback(sessions[index].id))
+    for pair in pairs { outcome.commit.append(.deletePair(pair.id)) }
+    pairs = []
+    book.batch = nil
+    _ = book.troubles.note(.rollback, at: now)
+    outcome.commit.append(.putState(book.stored))
+    dropHeldBundle(into: &outcome)
     askForReset(sessions[index].id, at: now, into: &outcome)
   }
 
@@ -34,6 +44,7 @@ extension PeerMachine {
     }
     resetDue = nil
     book.resetSent = now
+    _ = book.troubles.note(.lost, at: now)
     outcome.commit.append(.putState(book.stored))
     outcome.frames.append(.reset(id))
     outcome.events.append(.resetSent(id))
@@ -43,6 +54,7 @@ extension PeerMachine {
   mutating func reset(_ id: SessionID, at now: UInt64, into outcome: inout Outcome) throws(SessionError) {
     outcome.events.append(.resetReceived(id))
     if id == .none {
+      dropHeldBundle(into: &outcome)
       for index in sessions.indices where sessions[index].isStarting { abandon(index, into: &outcome) }
       if try answerSuperseded(into: &outcome) { return }
     } else if let index = sessions.firstIndex(where: { $0.id == id }) {
@@ -54,9 +66,17 @@ extension PeerMachine {
       }
       abandon(index, into: &outcome)
     }
-    guard !hasSession, startDue == nil, request == nil else { return }
+    guard !hasSession else { return }
+    dropHeldBundle(into: &outcome)
+    note(.reset, at: now, into: &outcome)
+    guard startDue == nil, request == nil else { return }
     let soonest = book.started + SessionTimes.resetInterval
     startDue = book.started == 0 || now < book.started ? now : max(now, soonest)
+  }
+
+  /// Remembers a trouble for the user.
+  mutating func note(_ kind: PeerTrouble.Kind, at now: UInt64, into outcome: inout Outcome) {
+    if book.troubles.note(kind, at: now) { outcome.commit.append(.putState(book.stored)) }
   }
 
   private mutating func abandon(_ index: Int, into outcome: inout Outcome) {

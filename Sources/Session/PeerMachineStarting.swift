@@ -14,16 +14,19 @@ extension PeerMachine {
   /// ``SessionError/Code/refused`` if the peer's keys agree on nothing.
   public mutating func start(with bundle: Bundle, at now: UInt64) throws(SessionError) -> Outcome {
     var outcome = Outcome(peer: peer.id)
-    try start(bundle, at: now, into: &outcome)
+    try begin(bundle, pair: bundle.pairs.first, at: now, into: &outcome)
     return outcome
   }
 
-  private mutating func start(_ bundle: Bundle, at now: UInt64, into outcome: inout Outcome) throws(SessionError) {
+  /// Starts a session with one pair of a verified bundle, or with its signed prekeys alone.
+  mutating func begin(
+    _ bundle: Bundle, pair: Bundle.Pair?, at now: UInt64, into outcome: inout Outcome
+  ) throws(SessionError) {
     let own = try prekeys.bundle(from: identity, to: peer.id, at: now, crypto: crypto)
-    let session: Session
+    var session: Session
     do {
       let (head, secrets) = try KeyAgreement.initiate(
-        identity: identity, peer: peer, bundle: bundle, own: own, crypto: crypto)
+        identity: identity, peer: peer, bundle: bundle, pair: pair, own: own, crypto: crypto)
       let ratchet = try Ratchet(
         initiating: secrets, spk: bundle.spk, confirmationPrekey: try prekeys.current().id, crypto: crypto)
       session = Session(secrets: secrets, ratchet: ratchet, phase: .starting(head), isOurs: true, at: now)
@@ -31,12 +34,15 @@ extension PeerMachine {
       // Only the peer's own keys can spoil an agreement: a point of low order, in its record or in what it signed.
       throw SessionError(error is CryptoError ? .refused : .internalFailure)
     }
+    session.isWithoutPair = pair == nil
     startDue = nil
     request = nil
     book.started = now
+    if pair == nil { _ = book.troubles.note(.fallback, at: now) }
     outcome.commit.append(.putState(book.stored))
     insert(session, at: now, into: &outcome)
     outcome.events.append(.started(session.id, byUs: true))
+    if pair == nil { outcome.events.append(.startedWithoutPair(session.id, byUs: true)) }
     try seal(hello, isOwn: true, in: sessions.count - 1, into: &outcome)
   }
 
@@ -72,6 +78,7 @@ extension PeerMachine {
     } catch {
       guard error.code != .internalFailure else { throw error }
       outcome.events.append(.refusedInitiation(error.code))
+      guard !isCarried else { return }
       initiationFailures += 1
       // Prekeys that are gone come back with a fresh bundle; a forged envelope is not worth an answer.
       let isStale = error.code == .unknownPrekey || error.code == .expired
@@ -101,6 +108,7 @@ extension PeerMachine {
       let ratchet = try Ratchet(
         responding: secrets, prekeys: generation, confirmationKey: bundle.pqspk, first: envelope)
       session = Session(secrets: secrets, ratchet: ratchet, phase: .answering, isOurs: false, at: now)
+      session.isWithoutPair = pair == nil
       letter = try session.open(envelope, prekeys: prekeys, at: now)
     } catch {
       throw SessionError(.refused)
@@ -120,6 +128,10 @@ extension PeerMachine {
     }
     insert(session, at: now, into: &outcome)
     outcome.events.append(.started(session.id, byUs: false))
+    if pair == nil {
+      outcome.events.append(.startedWithoutPair(session.id, byUs: false))
+      note(.fallback, at: now, into: &outcome)
+    }
     try accept(
       letter, digest: EnvelopeDigest(of: initiation.envelope), in: sessions.count - 1, isNewlyConfirmed: false, at: now,
       into: &outcome)
@@ -150,12 +162,11 @@ extension PeerMachine {
     nonce: [UInt8], at now: UInt64, into outcome: inout Outcome
   ) throws(SessionError) -> Bundle {
     let pair: OneTimePair
-    if pairs.count >= OneTimePair.maximumUnused {
-      pair = OneTimePair(again: pairs.removeFirst(), at: now)
+    let requested = pairs.indices.filter { !pairs[$0].isBatched }
+    if requested.count >= OneTimePair.maximumUnused, let oldest = requested.first {
+      pair = OneTimePair(again: pairs.remove(at: oldest), at: now)
     } else {
-      var id = crypto.randomID()
-      while pairs.contains(where: { $0.id == id }) { id = crypto.randomID() }
-      pair = OneTimePair(id: id, at: now, randomness: crypto.randomness)
+      pair = OneTimePair(id: freshPairID(), at: now, randomness: crypto.randomness)
     }
     pairs.append(pair)
     outcome.commit.append(.putPair(pair.id, pair.stored(of: peer.id)))
@@ -170,7 +181,7 @@ extension PeerMachine {
       let bundle = try Bundle(parsing: bytes.span)
       guard bundle.nonce == request.nonce else { throw SessionError(.refused) }
       try bundle.verify(owner: peer, addressee: identity.id, at: now)
-      try start(bundle, at: now, into: &outcome)
+      try begin(bundle, pair: bundle.pairs.first, at: now, into: &outcome)
     } catch {
       guard error.code != .internalFailure else { throw error }
       outcome.events.append(.refusedBundle(error.code))

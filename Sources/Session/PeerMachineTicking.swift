@@ -2,7 +2,8 @@ internal import Primitives
 
 /// What time and traffic make due.
 extension PeerMachine {
-  /// To be called every ten seconds or so.
+  /// To be called every ten seconds or so, and at start-up before anything else: what has had its time while the node was
+  /// off is deleted by the first tick.
   public mutating func tick(at now: UInt64) throws(SessionError) -> Outcome {
     var outcome = Outcome(peer: peer.id)
     expire(at: now, into: &outcome)
@@ -13,6 +14,7 @@ extension PeerMachine {
       if session.created + life <= now, !isUnderWay, request == nil, startDue == nil { startDue = now }
       if session.turned + SessionTimes.idleTurnInterval <= now { try askForTurn(index, into: &outcome) }
     }
+    try handOverBatch(at: now, into: &outcome)
     if let id = resetDue { askForReset(id, at: now, into: &outcome) }
     if let request, request.since + SessionTimes.bundlePatience <= now {
       self.request = nil
@@ -42,12 +44,20 @@ extension PeerMachine {
   /// Deletes what has had its time.
   private mutating func expire(at now: UInt64, into outcome: inout Outcome) {
     for session in sessions {
-      guard let index = sessions.firstIndex(where: { $0.id == session.id }), let current = currentIndex, current != index
-      else { continue }
+      guard let index = sessions.firstIndex(where: { $0.id == session.id }) else { continue }
+      guard let current = currentIndex else {
+        // Its INIT carries a bundle of ours that has expired: nobody would take it.
+        let isHopeless = session.isStarting && session.created + SessionTimes.bundleLife <= now
+        if isHopeless { giveUp(index, at: now, into: &outcome) }
+        continue
+      }
+      guard current != index else { continue }
       let isOver = session.replaced != 0 && session.replaced + SessionTimes.replacedSessionLife <= now
       let isStale = !session.isConfirmed && session.created + SessionTimes.replacedSessionLife <= now
       if isOver || isStale { giveUp(index, at: now, into: &outcome) }
     }
+    if let held, held.bundle.expires + SessionTimes.clockSkew <= now { dropHeldBundle(into: &outcome) }
+    if book.troubles.expire(at: now) { outcome.commit.append(.putState(book.stored)) }
     for pair in pairs where pair.dies <= now { outcome.commit.append(.deletePair(pair.id)) }
     pairs.removeAll { $0.dies <= now }
     if replays.values.contains(where: { $0.expires <= now }) {
@@ -56,10 +66,17 @@ extension PeerMachine {
     }
   }
 
-  /// Asks for a bundle if a session is to be started and it is time.
+  /// If a session is to be started and it is time: starts it with a one-time pair that is in hand, or asks for a bundle.
+  ///
+  /// What replaces a session that works is always asked for: it is to owe nothing to keys that lay about.
   mutating func pump(at now: UInt64, into outcome: inout Outcome) throws(SessionError) {
     guard isLinked, request == nil, let due = startDue, due <= now else { return }
     startDue = nil
+    if currentIndex == nil, usableHeldBundle(at: now)?.nextPair != nil {
+      try startFromHeldBundle(at: now, into: &outcome)
+      if startDue == nil { return }
+      startDue = nil
+    }
     let nonce = crypto.randomness.bytes(Bundle.nonceBytes)
     request = BundleRequest(nonce: nonce, since: now)
     book.started = now

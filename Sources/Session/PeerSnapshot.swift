@@ -14,11 +14,13 @@ public struct PeerSnapshot: Hashable, Sendable {
   public var replays: [ReplayEntry]
   /// The peer's bookkeeping, if any was written.
   public var state: [UInt8]?
+  /// The newest batch of one-time pairs that the peer has handed over, if any.
+  public var held: [UInt8]?
 
   /// A snapshot.
   public init(
     peer: [UInt8], sessions: [StoredSession] = [], outbox: [OutboxEntry] = [], received: [StoredReceipt] = [],
-    pairs: [StoredBlob] = [], replays: [ReplayEntry] = [], state: [UInt8]? = nil
+    pairs: [StoredBlob] = [], replays: [ReplayEntry] = [], state: [UInt8]? = nil, held: [UInt8]? = nil
   ) {
     self.peer = peer
     self.sessions = sessions
@@ -27,6 +29,7 @@ public struct PeerSnapshot: Hashable, Sendable {
     self.pairs = pairs
     self.replays = replays
     self.state = state
+    self.held = held
   }
 }
 

@@ -37,6 +37,8 @@ struct Session: Sendable {
   var ordinal: UInt64 = 0
   /// Whether we sent the INIT.
   let isOurs: Bool
+  /// Whether INIT named no one-time pair: the first envelopes rest on signed prekeys alone.
+  var isWithoutPair = false
   /// Keys.
   var ratchet: Ratchet
   /// Who has been heard.

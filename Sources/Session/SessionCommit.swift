@@ -63,6 +63,10 @@ public enum SessionChange: Hashable, Sendable {
   case putReplay(ReplayEntry)
   /// Deletes the entries that expired by then.
   case deleteReplays(expiredAt: UInt64)
+  /// Inserts or replaces the peer's batch of one-time pairs that is held, with what of it was used. Not secret.
+  case putHeldBundle([UInt8])
+  /// Deletes it.
+  case deleteHeldBundle
   /// Inserts or replaces the peer's bookkeeping.
   case putState([UInt8])
 }

@@ -18,6 +18,10 @@ public struct SessionError: Error, Hashable, Sendable {
     case badSignature
     /// Names a prekey that we do not hold, or no longer.
     case unknownPrekey
+    /// A batch of one-time pairs that is not newer than the one that is held.
+    case outdated
+    /// No bundle of the peer's is in hand, or none in time.
+    case noBundle
     /// An envelope that does not open.
     case refused
     /// A payload above ``Envelope/maximumPayloadBytes``.

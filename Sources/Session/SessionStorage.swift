@@ -18,7 +18,7 @@ extension Session {
     writer.lengthPrefixed(associatedData)
     writer.u64(created)
     writer.u64(ordinal)
-    writer.u8(isOurs ? 1 : 0)
+    writer.u8((isOurs ? 1 : 0) | (isWithoutPair ? 2 : 0))
     writer.u8(standing.rawValue)
     writer.u64(committed)
     writer.u64(seen)
@@ -42,7 +42,8 @@ extension Session {
       let id = try SessionID(from: &reader)
       let associatedData = try reader.lengthPrefixed(atMost: 256)
       let (created, ordinal) = (try reader.u64(), try reader.u64())
-      let isOurs = try reader.flag()
+      let origin = try reader.u8()
+      guard origin <= 3 else { throw SessionError(.corruptState) }
       guard let standing = Standing(rawValue: try reader.u8()) else { throw SessionError(.corruptState) }
       let (committed, seen) = (try reader.u64(), try reader.u64())
       let (turned, replaced) = (try reader.u64(), try reader.u64())
@@ -56,8 +57,9 @@ extension Session {
       let ratchet = try Ratchet(from: &reader)
       try reader.finish()
       self.init(
-        id: id, associatedData: associatedData, created: created, isOurs: isOurs, ratchet: ratchet, phase: phase,
+        id: id, associatedData: associatedData, created: created, isOurs: origin & 1 != 0, ratchet: ratchet, phase: phase,
         turned: turned)
+      isWithoutPair = origin & 2 != 0
       (self.ordinal, self.standing, self.replaced) = (ordinal, standing, replaced)
       (self.committed, self.seen) = (committed, seen)
     } catch {

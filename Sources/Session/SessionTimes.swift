@@ -16,6 +16,8 @@ public enum SessionTimes {
   public static let replacedSessionLife: UInt64 = day
   /// A skipped message key is kept this long: what has not come by then was lost for good.
   public static let skippedKeyLife: UInt64 = 7 * day
+  /// Age at which a batch of one-time pairs is replaced by a whole new one: that of the signed prekeys it names.
+  public static let batchLife: UInt64 = prekeyRotation
   /// RESETs sent, and sessions started because of one, are at least this far apart.
   public static let resetInterval: UInt64 = 60
   /// A bundle that was asked for and has not come is asked for again.

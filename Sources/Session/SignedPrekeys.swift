@@ -59,4 +59,7 @@ final class SignedPrekeys: Sendable {
 
   /// When no bundle that names it is valid any more, on any clock.
   var dies: UInt64 { created + SessionTimes.prekeyLife }
+
+  /// When the last bundle that names it expires, on our clock: both sides' skew lies between that and the end.
+  var lastExpiry: UInt64 { dies - 2 * SessionTimes.clockSkew }
 }

@@ -17,6 +17,7 @@ enum Schema {
       try db.execute(sql: artifacts)
       try db.execute(sql: transfers)
     }
+    migrator.registerMigration("2") { db in try db.execute(sql: heldBundles) }
     migrator.registerMigration(sealing) { db in
       guard let key else { throw StoreError(.database, "", detail: "no key to seal the state under") }
       try StateSealing.reseal(db, from: nil, to: key)
@@ -53,6 +54,10 @@ enum Schema {
       PRIMARY KEY (peer, hash)) STRICT;
     CREATE TABLE peer_state (peer BLOB PRIMARY KEY REFERENCES peer ON DELETE CASCADE, bytes BLOB NOT NULL) STRICT;
     CREATE TABLE prekey (id INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
+    """
+
+  private static let heldBundles = """
+    CREATE TABLE held_bundle (peer BLOB PRIMARY KEY REFERENCES peer ON DELETE CASCADE, bytes BLOB NOT NULL) STRICT;
     """
 
   private static let artifacts = """

@@ -26,7 +26,8 @@ extension Database {
         replays: try db.rows("SELECT * FROM replay WHERE peer = ? ORDER BY rowid", key) {
           ReplayEntry(hash: try $0.digest("hash"), session: try $0.session("session"), expires: $0.unsigned("expires"))
         },
-        state: try db.row("SELECT bytes FROM peer_state WHERE peer = ?", key) { $0.bytes("bytes") })
+        state: try db.row("SELECT bytes FROM peer_state WHERE peer = ?", key) { $0.bytes("bytes") },
+        held: try db.row("SELECT bytes FROM held_bundle WHERE peer = ?", key) { $0.bytes("bytes") })
     }
   }
 
@@ -122,6 +123,10 @@ enum SessionWriter {
         """, [peer, entry.hash.column, entry.session.bytes.column, entry.expires.column])
     case .deleteReplays(expiredAt: let now):
       try db.run("DELETE FROM replay WHERE peer = ? AND expires <= ?", [peer, now.column])
+    case .putHeldBundle(let bytes):
+      try db.run(
+        "INSERT INTO held_bundle VALUES (?, ?) ON CONFLICT (peer) DO UPDATE SET bytes = excluded.bytes", [peer, bytes.column])
+    case .deleteHeldBundle: try db.run("DELETE FROM held_bundle WHERE peer = ?", [peer])
     case .putState(let bytes):
       try db.run(
         "INSERT INTO peer_state VALUES (?, ?) ON CONFLICT (peer) DO UPDATE SET bytes = excluded.bytes", [peer, bytes.column])

@@ -12,6 +12,9 @@ struct MemoryStore {
     snapshot = PeerSnapshot(peer: peer.bytes)
   }
 
+  /// What a disk does to itself.
+  mutating func damage(_ body: (inout PeerSnapshot) -> Void) { body(&snapshot) }
+
   mutating func apply(_ commit: SessionCommit) {
     for change in commit.changes { apply(change) }
   }
@@ -36,6 +39,8 @@ struct MemoryStore {
     case .deletePair(let id): snapshot.pairs.removeAll { $0.id == id }
     case .putReplay(let entry): snapshot.replays.append(entry)
     case .deleteReplays(let now): snapshot.replays.removeAll { $0.expires <= now }
+    case .putHeldBundle(let bytes): snapshot.held = bytes
+    case .deleteHeldBundle: snapshot.held = nil
     case .putState(let bytes): snapshot.state = bytes
     }
   }
