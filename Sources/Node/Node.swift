@@ -60,11 +60,13 @@ public actor Node {
         logger: logger)
       var prekeys = try PrekeyRing(stored: try await database.loadPrekeys(), key: key)
       let rotation = prekeys.refresh(at: context.now, crypto: crypto)
-      if !rotation.isEmpty { try await database.apply([], prekeys: rotation) }
+      let loaded = try await Self.load(context: context, prekeys: prekeys)
+      // What died while the node was off goes before anybody can make use of it.
+      try await database.apply(loaded.map(\.expired.commit), prekeys: rotation)
       let listener = try await Self.listen(configuration, context: context)
       let node = Node(
         configuration: configuration, locations: folder.locations, context: context, prekeys: prekeys, listener: listener)
-      try await node.begin()
+      await node.begin(loaded)
       return node
     } catch {
       await database.close()
@@ -111,18 +113,38 @@ public actor Node {
     return identity
   }
 
-  private func begin() async throws {
+  /// A peer as it was stored, and what had its time since.
+  private struct LoadedPeer {
+    let row: PeerRow
+    let record: IdentityRecord
+    let machine: PeerMachine
+    let expired: Outcome
+  }
+
+  /// The peers, each after a first tick, which deletes what has expired. That is to be committed before they are used.
+  private static func load(context: NodeContext, prekeys: PrekeyRing) async throws -> [LoadedPeer] {
+    var loaded: [LoadedPeer] = []
     for row in try await context.database.peers() {
       guard let snapshot = try await context.database.loadPeer(row.id) else { continue }
       do {
         let record = try IdentityRecord(stored: row.record.span)
-        let machine = try PeerMachine(
-          identity: context.identity, snapshot: snapshot, prekeys: prekeys, hello: hello(), crypto: context.crypto,
-          key: context.key)
-        add(row: row, record: record, machine: machine)
+        var machine = try PeerMachine(
+          identity: context.identity, snapshot: snapshot, prekeys: prekeys, hello: [], crypto: context.crypto, key: context.key)
+        let expired = try machine.tick(at: context.now)
+        loaded.append(LoadedPeer(row: row, record: record, machine: machine, expired: expired))
       } catch {
         context.logger.error("a peer's state is damaged", metadata: ["peer": "\(row.alias)", "error": "\(error)"])
       }
+    }
+    return loaded
+  }
+
+  private func begin(_ loaded: [LoadedPeer]) async {
+    for peer in loaded {
+      var machine = peer.machine
+      machine.hello = hello()
+      let added = add(row: peer.row, record: peer.record, machine: machine)
+      for event in peer.expired.events { await added.note(event) }
     }
     accepting = Task { await self.acceptConnections() }
     housekeeping = Task { await self.keepHouse() }
@@ -147,19 +169,15 @@ public actor Node {
   // MARK: Time
 
   private func keepHouse() async {
-    var lastRotation = context.now
     while !isStopping {
       guard (try? await context.loop.sleep(for: LinkPolicy.tick)) != nil else { return }
+      // Before the peers, whose batches name them. Costs nothing while nothing is due.
+      await rotatePrekeys()
       for peer in peers.values { await peer.tick() }
       expireTickets()
       expireAnnounced()
       try? await context.database.maintain()
       for server in servers.values { await server.tick() }
-      // A day between looks at what lives for a week.
-      if context.now >= lastRotation + 86_400 {
-        lastRotation = context.now
-        await rotatePrekeys()
-      }
     }
   }
 

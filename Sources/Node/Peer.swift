@@ -250,7 +250,8 @@ actor Peer {
     wakeReadiness()
   }
 
-  private func note(_ event: SessionEvent) {
+  /// Takes note of what the session says of itself.
+  func note(_ event: SessionEvent) {
     switch event {
     case .started, .acknowledged: break
     case .confirmed: context.logger.info("session confirmed", metadata: ["peer": "\(row.alias)"])

@@ -15,8 +15,8 @@ public struct PrekeyRing: Sendable {
     generations.sort { $0.created < $1.created }
   }
 
-  /// Replaces prekeys older than a week and drops those no bundle names any more. To be called at start-up and daily; the
-  /// result is to be committed before the ring is used.
+  /// Replaces prekeys older than a week and drops those no bundle names any more. To be called at start-up and at every
+  /// tick; the result is to be committed before the ring is used.
   public mutating func refresh(at now: UInt64, crypto: SessionCrypto) -> PrekeyCommit {
     var commit = PrekeyCommit()
     commit.delete = generations.filter { $0.dies <= now }.map(\.id)

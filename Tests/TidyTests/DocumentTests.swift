@@ -18,6 +18,7 @@ import Testing
   /// Limits in those rooms that no peer can observe, each with why.
   private static let excused: [String: String] = [
     "GlobPattern.maximumBytes": "a pattern of `--only` never leaves this machine",
+    "PeerTroubles.maximumCount": "how much of what went wrong a user is told of",
     "Node.maximumEntriesKept": "how much of its own catalog a node holds ready",
   ]
 
