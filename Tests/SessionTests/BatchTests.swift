@@ -205,7 +205,7 @@ import Wire
     simulator.ends[1].machine.prekeys = simulator.ends[1].party.prekeys
     try simulator.wait(0)
     let second = try #require(simulator.ends[0].machine.held?.bundle)
-    #expect(second.spkID == commit.put[0].id)
+    #expect(second.spkID == commit.put.keys.first)
     #expect(Set(second.pairs.map(\.id)).isDisjoint(with: first.pairs.map(\.id)))
     // The old ones still work: a start with them may be under way.
     #expect(simulator.ends[1].store.snapshot.pairs.count == 32)
@@ -295,17 +295,23 @@ import Wire
 
   @Test func storedPairsOfTheFirstVersionAreReadAsThoseOnRequest() throws {
     let party = try Party(seed: 83)
+    let peer = party.id
     let pair = OneTimePair(id: 7, at: epoch, isBatched: true, randomness: party.crypto.randomness)
-    let stored = pair.stored
-    let same = try OneTimePair(stored)
+    let place = SecretPlace.pair(7, of: peer)
+    let sealed = pair.stored(of: peer).sealed(with: stateKey)
+    let same = try OneTimePair(StoredBlob(id: 7, bytes: sealed), of: peer, key: stateKey)
     #expect(same.isBatched)
-    let old = StoredBlob(id: 7, bytes: [1] + stored.bytes.dropFirst(2))
-    let read = try OneTimePair(old)
+    let opened = try place.open(sealed, with: stateKey)
+    let bytes = [UInt8](copying: opened.span)
+    func reread(_ bytes: [UInt8]) throws -> OneTimePair {
+      let row = StoredSecret(place) { $0.append(bytes) }.sealed(with: stateKey)
+      return try OneTimePair(StoredBlob(id: 7, bytes: row), of: peer, key: stateKey)
+    }
+    let read = try reread([1] + bytes.dropFirst(2))
     #expect(!read.isBatched && read.issued == epoch)
     #expect(read.publicPair == pair.publicPair)
-    #expect(throws: SessionError(.corruptState)) {
-      try OneTimePair(StoredBlob(id: 7, bytes: [2, 2] + stored.bytes.dropFirst(2)))
-    }
+    #expect(throws: SessionError(.corruptState)) { try reread([2, 2] + bytes.dropFirst(2)) }
+    #expect(throws: SessionError(.corruptState)) { try reread([3] + bytes.dropFirst(1)) }
   }
 }
 
