@@ -26,7 +26,7 @@ import Testing
   @Test func whatTheStoreKeepsOpensOnlyUnderItsKey() throws {
     let end = try end()
     let snapshot = end.store.snapshot
-    #expect(snapshot.sessions.count == 1 && snapshot.pairs.count == 1)
+    #expect(snapshot.sessions.count == 1 && snapshot.pairs.count == 17)
     #expect(try machine(end, snapshot).currentSession == end.machine.currentSession)
     #expect(throws: SessionError(.wrongStateKey)) { _ = try machine(end, snapshot, key: other) }
     var pairsOnly = snapshot
