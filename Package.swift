@@ -22,9 +22,8 @@ let rooms: [Target] = [
   .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"]), .brew(["libsodium"])]),
   .systemLibrary(name: "CUV", pkgConfig: "libuv", providers: [.apt(["libuv1-dev"]), .brew(["libuv"])]),
   .target(name: "CSys"),
-  .target(name: "CSHA256"),
   .target(name: "Wire", swiftSettings: pure),
-  .target(name: "Primitives", dependencies: ["CSodium", "CSHA256", crypto], swiftSettings: pure),
+  .target(name: "Primitives", dependencies: ["CSodium", crypto], swiftSettings: pure),
   .target(name: "Noise", dependencies: ["Wire", "Primitives"], swiftSettings: pure),
   .target(name: "Session", dependencies: ["Wire", "Primitives"], swiftSettings: pure),
   .target(name: "Artifact", dependencies: ["Wire", "Primitives"], swiftSettings: pure),
@@ -101,7 +100,7 @@ let chosen = ProcessInfo.processInfo.environment["PAWL_ROOMS"].map { Set($0.spli
 func isChosen(_ target: Target) -> Bool {
   guard let chosen else { return true }
   let room = target.name.hasSuffix("Tests") ? String(target.name.dropLast(5)) : target.name
-  return chosen.contains(room) || (target.type == .system || ["CSys", "CSHA256"].contains(target.name))
+  return chosen.contains(room) || (target.type == .system || target.name == "CSys")
 }
 
 let package = Package(

@@ -29,23 +29,28 @@ public enum HKDF {
   public static func expand(prk: borrowing SecretBytes, info: Span<UInt8>, count: Int) -> KeyMaterial {
     let output = KeyMaterial(count: count)
     // T(i) = HMAC(prk, T(i−1) ‖ info ‖ i). The keyed state is made once and copied for each block.
-    unsafe HMACState.withTemporary { keyed in
-      unsafe HMACState.withTemporary { working in
-        unsafe keyed.start(key: prk.span)
+    var keyed = crypto_auth_hmacsha256_state()
+    var working = crypto_auth_hmacsha256_state()
+    unsafe withUnsafeMutablePointer(to: &keyed) { keyed in
+      unsafe withUnsafeMutablePointer(to: &working) { working in
+        unsafe HMACState.start(keyed, key: prk.span)
         var made = 0
         var index: UInt8 = 0
         while made < count {
           index += 1
-          unsafe working.copy(keyed)
+          unsafe working.update(from: keyed, count: 1)
           if made > 0 {
-            unsafe working.update(output.slot.bytes + made - HMACSHA256.byteCount, count: HMACSHA256.byteCount)
+            unsafe crypto_auth_hmacsha256_update(
+              working, output.slot.bytes + made - HMACSHA256.byteCount, UInt64(HMACSHA256.byteCount))
           }
-          unsafe working.update(info)
-          unsafe working.update(&index, count: 1)
+          unsafe HMACState.update(working, info)
+          unsafe crypto_auth_hmacsha256_update(working, &index, 1)
           // The slot has room for eight whole blocks.
-          unsafe working.finish(into: output.slot.bytes + made)
+          unsafe crypto_auth_hmacsha256_final(working, output.slot.bytes + made)
           made += HMACSHA256.byteCount
         }
+        unsafe sodium_memzero(working, MemoryLayout<crypto_auth_hmacsha256_state>.size)
+        unsafe sodium_memzero(keyed, MemoryLayout<crypto_auth_hmacsha256_state>.size)
       }
     }
     return output
