@@ -37,6 +37,10 @@ class PeerMachine(Starting):
         with self._store.transaction():
             yield outcome
 
+    @property
+    def unacknowledged(self) -> int:
+        return self._store.outgoing_size(self.peer)[0]
+
     # What the node calls
 
     def link_up(self, paired_with: Bundle | None = None) -> Outcome:

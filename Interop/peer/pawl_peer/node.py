@@ -101,7 +101,8 @@ class Node:
             self._keep_linked(peer)
         self._ticker = asyncio.create_task(self._tick())
 
-    async def stop(self) -> None:
+    async def stop(self, politely: bool = True) -> None:
+        """Without politeness the links are cut, as in a crash; the store is what it is at any time."""
         if self._ticker is not None:
             self._ticker.cancel()
         if self._listener is not None:
@@ -109,7 +110,7 @@ class Node:
         for server in self.servers.values():
             server.stop()
         for peer in self.peers.values():
-            await peer.stop()
+            await peer.stop(politely)
         self.store.close()
 
     async def _tick(self) -> None:

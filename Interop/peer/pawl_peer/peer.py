@@ -14,6 +14,7 @@ from .link import Closed, Link, dial_link
 from .machine import Outcome, PeerMachine
 from .messages import Catalog, Deny, Entry, GrantMessage, Message, Resolved
 from . import messages
+from .primitives import SYSTEM
 from .store import PeerRow
 
 HEARTBEAT_SECONDS = 20
@@ -47,7 +48,7 @@ class Peer:
         self.received: Callable[[Message], None] = lambda message: None  # every answer, once
         self._identity = dialler
         self._waiting: dict[int, asyncio.Future[tuple[Message, bytes]]] = {}
-        self._requests = itertools.count(1)
+        self._requests = itertools.count(int.from_bytes(SYSTEM.bytes(5)))  # answers of an earlier life have other numbers
         self._tasks: set[asyncio.Task[None]] = set()
         self._redial: asyncio.Task[None] | None = None
         self.machine = make(self)
@@ -134,11 +135,12 @@ class Peer:
         for link in list(self.links):
             self.drop(link)
 
-    async def stop(self) -> None:
+    async def stop(self, politely: bool = True) -> None:
         if self._redial is not None:
             self._redial.cancel()
         for link in list(self.links):
-            link.send(Close().encode())
+            if politely:
+                link.send(Close().encode())
             self.drop(link)
         for task in list(self._tasks):
             task.cancel()
