@@ -1,6 +1,7 @@
 """What the tests against the real node share."""
 
 import asyncio
+import logging
 import os
 import random
 import tempfile
@@ -14,6 +15,8 @@ from pawl_peer.peer import Peer
 from realnode import RealNode
 
 SEED = int(os.environ.get("PAWL_SEED") or random.SystemRandom().randrange(2**32))
+# The debug mode that unittest runs loops in tells of every step above 0.1 s.
+logging.getLogger("asyncio").setLevel(logging.ERROR)
 
 
 async def until(condition: Callable[[], object], what: str, seconds: float = 20) -> None:

@@ -60,11 +60,11 @@ class Conversation(LiveTest):
         self.weather.calm = True
         await self.gust(peer)
         peer.cut()
-        await until(lambda: len(self.answers) == ENVELOPES, f"all answers are there", 60)
+        await until(lambda: len(self.answers) == ENVELOPES, "all answers are there", 60)
         await until(lambda: peer.machine.unacknowledged == 0, "all is acknowledged")
         self.assertEqual(self.wrong, [])
         self.assertEqual(set(self.answers.values()), {1})
-        self.assertEqual(self.weather.lost - self.weather.again, set(), "what was lost came again, byte for byte")
+        self.assertEqual(self.weather.missing, set(), "what was lost came again, byte for byte")
         self.assertGreater(len(self.weather.again), 10)
         self.assertGreater(len(self.chains), 20)
         self.assertEqual([s.sid for s in peer.machine.sessions.values()], [sid])

@@ -3,12 +3,14 @@
 import random
 
 from pawl_peer.peer import Weather
+from pawl_peer.primitives import sha256
 
-_TOSSED = (0x01, 0x02, 0x03)  # ENVELOPE, INIT, ACK
+_ACK = 0x03
+_TOSSED = (0x01, 0x02, _ACK)  # ENVELOPE, INIT, ACK
 
 
 class RoughWeather(Weather):
-    """What is lost on the way in comes again, byte for byte, on a later link: `lost` minus `again` is empty at the end."""
+    """`lost` is what was dropped on the way in before it had arrived once, by its hash; it has to come again, byte for byte, on a later link."""
 
     def __init__(self, dice: random.Random, loss: float = 0.05, delay: float = 0.3, double: float = 0.1) -> None:
         self._dice = dice
@@ -18,18 +20,30 @@ class RoughWeather(Weather):
         self.calm = False
         self.lost: set[bytes] = set()
         self.again: set[bytes] = set()
+        self._arrived: set[bytes] = set()
         self.counts = {"lost": 0, "late": 0, "doubled": 0}
 
     def outgoing(self, frame: bytes) -> list[bytes]:
         return self._toss(frame, self._held_out)
 
     def incoming(self, frame: bytes) -> list[bytes]:
-        if frame in self.lost:
-            self.again.add(frame)
-        frames = self._toss(frame, self._held_in)
-        if frame[0] == 0x01 and not frames and frame not in self._held_in:
-            self.lost.add(frame)
+        digest = sha256(frame)
+        if digest in self.lost:
+            self.again.add(digest)
+        before = self.counts["lost"]
+        frames = self._arrive(self._toss(frame, self._held_in))
+        if self.counts["lost"] > before and frame[0] != _ACK and digest not in self._arrived:
+            self.lost.add(digest)
         return frames
+
+    def _arrive(self, frames: list[bytes]) -> list[bytes]:
+        self._arrived.update(map(sha256, frames))
+        return frames
+
+    @property
+    def missing(self) -> set[bytes]:
+        """What was lost, and neither came again nor was there otherwise."""
+        return self.lost - self.again - self._arrived
 
     def _toss(self, frame: bytes, held: list[bytes]) -> list[bytes]:
         if self.calm or frame[0] not in _TOSSED:
@@ -56,4 +70,4 @@ class RoughWeather(Weather):
         self._held_out, self._held_in = [], []
         self._dice.shuffle(out)
         self._dice.shuffle(into)
-        return out, into
+        return out, self._arrive(into)

@@ -76,6 +76,12 @@ class PeerMachine(Starting):
             self._out(payload)
             return outcome
 
+    def start_anew(self) -> Outcome:
+        """Asks for a bundle and starts a session with it, whatever there is already."""
+        with self._step() as outcome:
+            self._begin(ask=True)
+            return outcome
+
     def tick(self) -> Outcome:
         """Once a second or so: what is due."""
         with self._step() as outcome:

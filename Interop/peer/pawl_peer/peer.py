@@ -48,6 +48,7 @@ class Peer:
         self.received: Callable[[Message], None] = lambda message: None  # every answer, once
         self._identity = dialler
         self._waiting: dict[int, asyncio.Future[tuple[Message, bytes]]] = {}
+        self._denials: dict[int, asyncio.Future[Deny]] = {}
         self._requests = itertools.count(int.from_bytes(SYSTEM.bytes(5)))  # answers of an earlier life have other numbers
         self._tasks: set[asyncio.Task[None]] = set()
         self._redial: asyncio.Task[None] | None = None
@@ -168,6 +169,14 @@ class Peer:
             future = self._waiting.pop(message.req, None)
             if future is not None and not future.done():
                 future.set_result((message, sid))
+            elif future is None and isinstance(message, Deny):
+                denied = self.denial(message.req)
+                if not denied.done():
+                    denied.set_result(message)
+
+    def denial(self, req: int) -> asyncio.Future[Deny]:
+        """Of a want that was granted before."""
+        return self._denials.setdefault(req, asyncio.get_running_loop().create_future())
 
     def send(self, payload: bytes) -> None:
         self.do(self.machine.send(payload))

@@ -15,7 +15,7 @@ from .manifest import Manifest, SignedManifest
 from .messages import Deny, Entry, GrantMessage, Want
 from .peer import Peer
 from .primitives import SYSTEM
-from .segment import CHUNKS, GRANT_BYTES, HEADER_BYTES, LEAVES, MANIFEST, MAXIMUM_RANGES, PIECE_BYTES, FrameHeader, Range
+from .segment import CHUNKS, GRANT_BYTES, HEADER_BYTES, LEAVES, MANIFEST, MAXIMUM_RANGES, PIECE_BYTES, FrameHeader, Piece, Range
 
 _PATIENCE_SECONDS = 20
 
@@ -115,14 +115,30 @@ class Pull:
             answer.secret, kind, answer.aead, sid, self._peer.node_id, self._own_id, self._transfer, answer.gid, self._entry.digest
         )
         for piece in segment.pieces(kind, ranges, manifest, answer.size or 0):
-            async with asyncio.timeout(_PATIENCE_SECONDS):
-                encoded = await self._stream.read_exactly(HEADER_BYTES)
-                header = FrameHeader.parse(encoded)
-                asked = (answer.gid, piece.file, piece.chunk, piece.length)
-                require((header.gid, header.file, header.chunk, header.plaintext_bytes) == asked, Failure.ORDER, "a frame not asked for")
-                sealed = await self._stream.read_exactly(header.sealed_bytes)
-            _, plaintext = segment.open_frame(key, answer.aead, encoded + sealed)
+            frame = await self._or_denied(want.req, self._frame(answer.gid, piece))
+            _, plaintext = segment.open_frame(key, answer.aead, frame)
             yield piece.file, piece.chunk, plaintext
+
+    async def _frame(self, gid: bytes, piece: Piece) -> bytes:
+        """The next frame, if it is the one that is due."""
+        assert self._stream is not None
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            encoded = await self._stream.read_exactly(HEADER_BYTES)
+            header = FrameHeader.parse(encoded)
+            due = (gid, piece.file, piece.chunk, piece.length)
+            require((header.gid, header.file, header.chunk, header.plaintext_bytes) == due, Failure.ORDER, "a frame not asked for")
+            return encoded + await self._stream.read_exactly(header.sealed_bytes)
+
+    async def _or_denied(self, req: int, work: Coroutine[Any, Any, bytes]) -> bytes:
+        """What was not sent when a deny comes after the grant will not be."""
+        reading, denied = asyncio.ensure_future(work), self._peer.denial(req)
+        try:
+            await asyncio.wait((reading, denied), return_when=asyncio.FIRST_COMPLETED)
+            if not reading.done():
+                raise Denied(denied.result().reason)
+            return reading.result()
+        finally:
+            reading.cancel()
 
 
 def _grants_of(file: int, chunks: int, chunk: int) -> Iterator[tuple[Range, ...]]:

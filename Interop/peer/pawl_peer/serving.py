@@ -53,6 +53,7 @@ class Server:
         self._connections: dict[bytes, Connection] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.preferred_aead = AES_256_GCM
+        self.used_aeads: set[int] = set()
         # For tests: what becomes of a plaintext before it is sealed, and of a frame after.
         self.falsify: Callable[[int, int, int, bytes], bytes] = lambda kind, file, chunk, plaintext: plaintext
         self.damage: Callable[[bytes], bytes] = lambda frame: frame
@@ -115,6 +116,7 @@ class Server:
         connection.requests = [*connection.requests, want.req][-_REMEMBERED_REQUESTS:]
         if connection.jobs.qsize() >= _MAXIMUM_GRANTS:
             return deny("busy")
+        self.used_aeads.add(aead)
         gid, secret = SYSTEM.bytes(16), SYSTEM.bytes(32)
         key = segment.grant_key(secret, want.kind, aead, sid, self._own_id, self._peer_id, want.transfer, gid, want.digest)
         connection.jobs.put_nowait(Job(Grant(gid, want.kind, aead, key, tuple(pieces)), share, manifest))

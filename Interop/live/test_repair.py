@@ -1,0 +1,185 @@
+"""Sessions with the real node that begin, are lost, go back in time, and are repaired."""
+
+import asyncio
+import shutil
+import sqlite3
+import unittest
+from pathlib import Path
+
+from pawl_peer import frames
+from pawl_peer.frames import BundleFrame, BundleRequest
+from pawl_peer.messages import CatalogGet
+from pawl_peer.peer import Peer, Weather
+from pawl_peer.session import Phase, Session
+from support import LiveTest, until
+
+
+class Watch(Weather):
+    """Keeps what came in."""
+
+    def __init__(self) -> None:
+        self.seen: list[bytes] = []
+
+    def incoming(self, frame: bytes) -> list[bytes]:
+        self.seen.append(frame)
+        return [frame]
+
+
+class Repair(LiveTest):
+    async def talk(self, peer: Peer) -> None:
+        self.assertEqual(await peer.catalog(), [])
+
+    def only(self, peer: Peer) -> Session:
+        """The one session that payloads go out in."""
+        usable = [session for session in peer.machine.sessions.values() if session.phase is Phase.CONFIRMED]
+        self.assertEqual(len(usable), 1)
+        return usable[0]
+
+    async def new_session(self, peer: Peer, old: bytes) -> Session:
+        await until(lambda: peer.machine.newest is not None and peer.machine.newest.sid != old, "there is a new session")
+        return self.only(peer)
+
+    async def python_again(self, name: str = "anna") -> Peer:
+        node = await self.node(name)
+        return node.peers[self.real.node_id]
+
+    async def test_both_sides_restart_and_go_on_with_the_same_session(self) -> None:
+        node, peer = await self.joined()
+        sid = self.only(peer).sid
+        await self.end(node, politely=False)
+        await self.real.kill()
+        await self.real.start()
+        peer = await self.python_again()
+        await self.talk(peer)
+        self.assertEqual(self.only(peer).sid, sid)
+
+    async def test_python_loses_its_sessions_and_is_repaired(self) -> None:
+        node, peer = await self.joined()
+        old = self.only(peer).sid
+        await self.end(node)
+        with sqlite3.connect(self.folder / "anna" / "peer.sqlite") as store:
+            for table in ("sessions", "outbox", "receipts", "prekeys", "pairs", "inits", "waiting"):
+                store.execute(f"DELETE FROM {table}")
+        peer = await self.python_again()
+        await self.new_session(peer, old)
+        await self.talk(peer)
+
+    async def test_python_goes_back_in_time_and_both_sides_notice(self) -> None:
+        node, peer = await self.joined()
+        await self.talk(peer)
+        old = self.only(peer).sid
+        await self.end(node)
+        shutil.copytree(self.folder / "anna", self.folder / "copy")
+        peer = await self.python_again()
+        for _ in range(3):
+            await self.talk(peer)
+        await self.end(self.nodes[0])
+        shutil.rmtree(self.folder / "anna")
+        (self.folder / "copy").rename(self.folder / "anna")
+        peer = await self.python_again()
+        session = await self.new_session(peer, old)
+        await self.talk(peer)
+        self.assertTrue(any("our state is old" in report for report in peer.reports))
+        await self.expect_reported()
+
+    async def expect_reported(self) -> None:
+        """The node tells its user."""
+
+    async def test_the_node_goes_back_in_time_and_both_sides_notice(self) -> None:
+        node, peer = await self.joined()
+        await self.talk(peer)
+        old = self.only(peer).sid
+        peer.cut()
+        await self.real.stop()
+        copy = self.folder / "copy"
+        shutil.copytree(self.real.home, copy, ignore=_no_sockets)
+        await self.real.start()
+        for _ in range(3):
+            await self.talk(peer)
+        await self.real.stop()
+        shutil.rmtree(self.real.home)
+        copy.rename(self.real.home)
+        await self.real.start()
+        session = await self.new_session(peer, old)
+        await self.talk(peer)
+        self.assertTrue(any("the peer's state is old" in report for report in peer.reports))
+
+    async def test_a_session_starts_offline_from_the_nodes_batch(self) -> None:
+        node, peer = await self.joined()
+        await until(lambda: peer.row.held is not None, "the node's batch is there")
+        await self.real.kill()
+        await until(lambda: not peer.links, "the link is gone")
+        old = self.only(peer).sid
+        init = peer.machine.start_offline()
+        assert init is not None and peer.row.held is not None
+        self.assertEqual(init[0], 0x02)
+        self.assertEqual(len(peer.row.held.used), 1)
+        await self.real.start()
+        session = await self.new_session(peer, old)
+        self.assertTrue(session.starter)
+        self.assertFalse(session.without_pair)
+        await self.talk(peer)
+        for _ in range(3):
+            peer.links[-1].send(init)  # a known INIT makes no second session
+        await self.talk(peer)
+        self.assertEqual(self.only(peer).sid, session.sid)
+
+    async def test_a_batch_of_the_nodes_is_used_up_and_the_session_says_so(self) -> None:
+        node, peer = await self.joined()
+        await until(lambda: peer.row.held is not None, "the node's batch is there")
+        held = peer.row.held
+        assert held is not None
+        from pawl_peer.bundle import Bundle
+
+        held.used.extend(pair.id for pair in Bundle.parse(held.bundle).pairs)
+        await self.real.kill()
+        await until(lambda: not peer.links, "the link is gone")
+        old = self.only(peer).sid
+        self.assertIsNotNone(peer.machine.start_offline())
+        await self.real.start()
+        session = await self.new_session(peer, old)
+        self.assertTrue(session.without_pair)
+        await self.talk(peer)
+
+    async def test_simultaneous_starts_settle_on_one_session(self) -> None:
+        node, peer = await self.joined()
+        await self.talk(peer)
+        old = self.only(peer)
+        for req in range(50):
+            peer.send(CatalogGet(req).encode())
+        answers: list[int] = []
+        peer.received = lambda message: answers.append(message.req)  # type: ignore[union-attr]
+        # RESET makes the node start one, and we start one at the same time.
+        peer.links[-1].send(frames.Reset(old.sid).encode())
+        peer.do(peer.machine.start_anew())
+        await self.new_session(peer, old.sid)
+        await until(lambda: set(range(50)) <= set(answers), "every request is answered")
+        await until(lambda: not any(s.is_pending for s in peer.machine.sessions.values()), "nothing is left half-way")
+        await self.talk(peer)
+        self.only(peer)
+
+    async def test_a_flood_of_requests_for_bundles_drains_nothing(self) -> None:
+        node, peer = await self.joined()
+        watch = peer.weather = Watch()
+        for number in range(1, 200):
+            peer.links[-1].send(BundleRequest(number.to_bytes(16, "big")).encode())
+        await self.talk(peer)
+        answered = [frame for frame in map(frames.parse, watch.seen) if isinstance(frame, BundleFrame)]
+        self.assertGreater(len(answered), 0)
+        self.assertLessEqual(len(answered), 9)
+
+    async def test_a_frame_that_does_not_parse_closes_the_link_and_nothing_else(self) -> None:
+        node, peer = await self.joined()
+        first = peer.links[-1]
+        first.send(b"\xff")
+        await until(lambda: first not in peer.links, "the node closed the link")
+        await until(lambda: peer.links, "there is a link again")
+        await self.talk(peer)
+
+
+def _no_sockets(folder: str, names: list[str]) -> list[str]:
+    return [name for name in names if (Path(folder) / name).is_socket()]
+
+
+if __name__ == "__main__":
+    unittest.main()
