@@ -5,7 +5,7 @@ PREFIX ?= /usr/local
 SWIFT ?= swift
 BIN := .build/release
 
-.PHONY: all build deps install test vectors demo bench format clean
+.PHONY: all build deps install test interop vectors demo bench format clean
 
 all: build
 
@@ -23,7 +23,12 @@ install: build
 # The last line is the test runner's own: it says how many tests ran.
 test: deps
 	$(SWIFT) format lint --strict --parallel -r Sources Tests Package.swift
+	@SWIFT=$(SWIFT) scripts/interop.sh
 	$(SWIFT) test --disable-xctest
+
+# The node against a second implementation, against vectors, and against published libraries.
+interop: deps
+	@SWIFT=$(SWIFT) scripts/interop.sh
 
 # Writes Interop/vectors anew; the same sources write the same bytes.
 vectors: deps

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that building needs, if any is missing; says nothing if none is. `install-deps.sh ssh` adds OpenSSH,
+# Installs the Debian packages that building and testing need, if any is missing; says nothing if none is. `install-deps.sh ssh` adds OpenSSH,
 # which `make bench` compares with.
 set -euo pipefail
 
@@ -21,6 +21,9 @@ need binutils command -v ld
 need libc6-dev test -e /usr/include/stdio.h
 # swift-crypto carries C++, and so does the static standard library.
 need libstdc++-12-dev compgen -G '/usr/lib/gcc/*/*/libstdc++.a'
+# For `make interop`.
+need python3 command -v python3
+need python3-venv python3 -c 'import venv, ensurepip'
 if [[ ${1-} == ssh ]]; then
   need openssh-client command -v scp
   need openssh-server command -v sshd

@@ -42,14 +42,14 @@ class Conversation(LiveTest):
         assert peer.machine.newest is not None
         sid = peer.machine.newest.sid
         self.attend(peer)
-        self.assertEqual((await self.real.command("ls", "anna"))["artifacts"], [])
-
         for req in range(ENVELOPES):
             self.ask(peer, req)
             if req % 10 == 0:
                 await self.gust(peer)
             if req % 90 == 89:
                 peer.cut()
+            if req in (200, 500, 800):
+                await self.node_asks(peer)
             if req == 330:
                 await self.real.kill()
                 await self.real.start()
@@ -70,6 +70,16 @@ class Conversation(LiveTest):
         self.assertEqual([s.sid for s in peer.machine.sessions.values()], [sid])
         self.assertEqual(peer.reports, [])
         self.assertEqual((await self.real.command("ls", "anna"))["artifacts"], [])
+
+    async def node_asks(self, peer: Peer) -> None:
+        """The node's user wants to know something, in the same weather. Nothing is sent again without a new link."""
+        asked = asyncio.create_task(self.real.command("ls", "anna"))
+        while not asked.done():
+            for _ in range(20):
+                await self.gust(peer)
+            peer.cut()
+            await until(lambda: peer.links, "there is a link")
+        self.assertEqual((await asked)["artifacts"], [])
 
     def ask(self, peer: Peer, req: int) -> None:
         if req % 2 == 0:

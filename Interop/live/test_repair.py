@@ -1,6 +1,5 @@
 """Sessions with the real node that begin, are lost, go back in time, and are repaired."""
 
-import asyncio
 import shutil
 import sqlite3
 import unittest
@@ -80,10 +79,6 @@ class Repair(LiveTest):
         session = await self.new_session(peer, old)
         await self.talk(peer)
         self.assertTrue(any("our state is old" in report for report in peer.reports))
-        await self.expect_reported()
-
-    async def expect_reported(self) -> None:
-        """The node tells its user."""
 
     async def test_the_node_goes_back_in_time_and_both_sides_notice(self) -> None:
         node, peer = await self.joined()
@@ -103,43 +98,6 @@ class Repair(LiveTest):
         session = await self.new_session(peer, old)
         await self.talk(peer)
         self.assertTrue(any("the peer's state is old" in report for report in peer.reports))
-
-    async def test_a_session_starts_offline_from_the_nodes_batch(self) -> None:
-        node, peer = await self.joined()
-        await until(lambda: peer.row.held is not None, "the node's batch is there")
-        await self.real.kill()
-        await until(lambda: not peer.links, "the link is gone")
-        old = self.only(peer).sid
-        init = peer.machine.start_offline()
-        assert init is not None and peer.row.held is not None
-        self.assertEqual(init[0], 0x02)
-        self.assertEqual(len(peer.row.held.used), 1)
-        await self.real.start()
-        session = await self.new_session(peer, old)
-        self.assertTrue(session.starter)
-        self.assertFalse(session.without_pair)
-        await self.talk(peer)
-        for _ in range(3):
-            peer.links[-1].send(init)  # a known INIT makes no second session
-        await self.talk(peer)
-        self.assertEqual(self.only(peer).sid, session.sid)
-
-    async def test_a_batch_of_the_nodes_is_used_up_and_the_session_says_so(self) -> None:
-        node, peer = await self.joined()
-        await until(lambda: peer.row.held is not None, "the node's batch is there")
-        held = peer.row.held
-        assert held is not None
-        from pawl_peer.bundle import Bundle
-
-        held.used.extend(pair.id for pair in Bundle.parse(held.bundle).pairs)
-        await self.real.kill()
-        await until(lambda: not peer.links, "the link is gone")
-        old = self.only(peer).sid
-        self.assertIsNotNone(peer.machine.start_offline())
-        await self.real.start()
-        session = await self.new_session(peer, old)
-        self.assertTrue(session.without_pair)
-        await self.talk(peer)
 
     async def test_simultaneous_starts_settle_on_one_session(self) -> None:
         node, peer = await self.joined()

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from typing import Any
 
 from .address import Address
 from .errors import Failure, Refused, require
@@ -58,8 +59,9 @@ class Stream:
 class Link:
     """One frame a transport message, each way."""
 
-    def __init__(self, stream: Stream, transport: Transport, dialled: Address | None) -> None:
+    def __init__(self, stream: Stream, transport: Transport, dialled: Address | None, mark: Any = None) -> None:
         self._stream = stream
+        self.mark = mark  # of the peer's machine, from before the handshake
         self._transport = transport
         self.dialled = dialled  # where to, if we did
 
@@ -78,10 +80,10 @@ class Link:
         self._stream.close()
 
 
-async def dial_link(identity: Identity, link_key: bytes, address: Address) -> Link:
+async def dial_link(identity: Identity, link_key: bytes, address: Address, mark: Any = None) -> Link:
     stream = await Stream.dial(address)
     handshake = Handshake(Pattern.LINK, True, identity.link_private, link_key)
-    return Link(stream, await _initiate(stream, LINK, handshake, b"", b""), address)
+    return Link(stream, await _initiate(stream, LINK, handshake, b"", b""), address, mark)
 
 
 async def dial_pairing(identity: Identity, ticket: Ticket, address: Address, introduction: bytes) -> tuple[Link, bytes]:
@@ -138,7 +140,7 @@ class Pairing:
     introduction: bytes
 
 
-async def accept_pairing(identity: Identity, stream: Stream, psk_of: "dict[bytes, bytes]") -> Pairing:
+async def accept_pairing(identity: Identity, stream: Stream, psk_of: dict[bytes, bytes]) -> Pairing:
     """`psk_of` has the tickets that are known, by their ids."""
     handshake = Handshake(Pattern.PAIRING, False, identity.link_private)
     async with asyncio.timeout(FIRST_MESSAGE_SECONDS):

@@ -20,6 +20,8 @@ RESET_INTERVAL_SECONDS = 60
 INVITER_PATIENCE_SECONDS = 10
 _DAY = 86_400
 _UNANSWERED_LIFE_SECONDS = 30 * _DAY
+Mark = dict[bytes, int]
+"""sid → highest seq accepted."""
 
 
 class PeerMachine(Starting):
@@ -42,6 +44,11 @@ class PeerMachine(Starting):
         return self._store.outgoing_size(self.peer)[0]
 
     # What the node calls
+
+    def mark(self) -> Mark:
+        """What is accepted by now. Taken before the first handshake message of a link goes out, it is what the other side must have committed
+        when it writes its COUNTERS; envelopes that come on other links in the meantime do not count."""
+        return {sid: session.seen for sid, session in self.sessions.items()}
 
     def link_up(self, paired_with: Bundle | None = None) -> Outcome:
         """A link is there: its first frames. After pairing as the joiner with the inviter's bundle."""
@@ -93,7 +100,8 @@ class PeerMachine(Starting):
                 self._flush()
             return outcome
 
-    def receive(self, frame: Frame) -> Outcome:
+    def receive(self, frame: Frame, mark: Mark | None = None) -> Outcome:
+        """One frame of a link; `mark` is that link's."""
         with self._step() as outcome:
             match frame:
                 case EnvelopeFrame():
@@ -103,7 +111,7 @@ class PeerMachine(Starting):
                 case Ack():
                     self._take_ack(frame)
                 case Counters():
-                    self._take_counters(frame)
+                    self._take_counters(frame, mark or {})
                 case BundleRequest():
                     self._answer_request(frame)
                 case BundleFrame():
@@ -148,7 +156,7 @@ class PeerMachine(Starting):
             self._save()
         self._flush()
 
-    def _take_counters(self, counters: Counters) -> None:
+    def _take_counters(self, counters: Counters, mark: Mark) -> None:
         for counter in counters.counters:
             session = self.sessions.get(counter.sid)
             if session is None:
@@ -158,7 +166,7 @@ class PeerMachine(Starting):
                 continue
             elif counter.seen > session.sent:
                 self._quarantine(session)
-            elif counter.committed < session.seen:
+            elif counter.committed < mark.get(counter.sid, 0):
                 self.report("the peer's state is old: it has gone back behind what it sent")
                 self._forget_held()
 

@@ -1,0 +1,336 @@
+"""Two machines with a simulated link, clock and damage."""
+
+import os
+import random
+import unittest
+
+from pawl_peer import frames
+from pawl_peer.bundle import Bundle
+from pawl_peer.frames import encode_init
+from pawl_peer.identity import Identity
+from pawl_peer.machine import Mark, Outcome, PeerMachine
+from pawl_peer.messages import Hello, Message, Resolve, Resolved
+from pawl_peer.prekeys import PrekeyRing
+from pawl_peer.session import Phase
+from pawl_peer.store import PeerRow, Store
+
+SEED = int(os.environ.get("PAWL_SEED") or random.SystemRandom().randrange(2**32))
+LOWER, HIGHER = sorted((Identity.generate(), Identity.generate()), key=lambda identity: identity.node_id)
+_DAY = 86_400
+
+
+class Side:
+    def __init__(self, world: "World", identity: Identity, peer: Identity) -> None:
+        self.world = world
+        self.identity = identity
+        self.peer = peer
+        self.answers: list[int] = []
+        self.reports: list[str] = []
+        self.lose_everything()
+
+    def lose_everything(self) -> None:
+        self.store = Store(":memory:")
+        self.row = PeerRow(self.peer.record.encode(), "x")
+        self.restart()
+
+    def restart(self) -> None:
+        self.ring = PrekeyRing(self.identity, self.store)
+        self.row = self.store.peers().get(self.peer.node_id, self.row)
+        self.machine = PeerMachine(
+            self.identity, self.peer.record, self.row, self.store, self.ring, lambda: self.world.now, lambda: Hello("x"), self.respond
+        )
+
+    def respond(self, message: Message, sid: bytes) -> list[bytes]:
+        return [Resolved(message.req, None).encode()] if isinstance(message, Resolve) else []
+
+    def phases(self) -> list[Phase]:
+        return [session.phase for session in self.machine.sessions.values()]
+
+
+class World:
+    """`inbox[i]` are the frames on their way to side i."""
+
+    def __init__(self) -> None:
+        self.now = 1_700_000_000.0
+        self.sides = [Side(self, LOWER, HIGHER), Side(self, HIGHER, LOWER)]
+        self.inbox: list[list[bytes]] = [[], []]
+        self.marks: list[Mark] = [{}, {}]
+
+    def do(self, side: int, outcome: Outcome) -> None:
+        self.inbox[1 - side] += outcome.frames
+        self.sides[side].answers += [m.req for m, _ in outcome.messages if isinstance(m, Resolved)]
+        self.sides[side].reports += outcome.reports
+
+    def pair(self, joiner: int = 0) -> None:
+        inviter = self.sides[1 - joiner]
+        inviter.row.we_invited, inviter.row.paired = True, int(self.now)
+        with inviter.store.transaction():
+            bundle = Bundle.parse(inviter.ring.bundle_with_pair(inviter.peer.node_id, int(self.now)))
+        self.do(1 - joiner, inviter.machine.link_up())
+        self.do(joiner, self.sides[joiner].machine.link_up(bundle))
+        self.settle()
+
+    def link(self) -> None:
+        self.inbox = [[], []]
+        for side in self.sides:
+            side.machine.link_down()
+        self.marks = [side.machine.mark() for side in self.sides]
+        for index, side in enumerate(self.sides):
+            self.do(index, side.machine.link_up())
+
+    def deliver(self, side: int, at: int = 0) -> None:
+        self.do(side, self.sides[side].machine.receive(frames.parse(self.inbox[side].pop(at)), self.marks[side]))
+
+    def settle(self) -> None:
+        while self.inbox[0] or self.inbox[1]:
+            for side in (0, 1):
+                while self.inbox[side]:
+                    self.deliver(side)
+
+    def pass_time(self, seconds: float) -> None:
+        self.now += seconds
+        for index, side in enumerate(self.sides):
+            self.do(index, side.machine.tick())
+        self.settle()
+
+    def ask(self, side: int, req: int) -> None:
+        self.do(side, self.sides[side].machine.send(Resolve(req, "n").encode()))
+
+
+class MachineTests(unittest.TestCase):
+    def setUp(self) -> None:
+        self.dice = random.Random(SEED)
+        self.world = World()
+
+    def assert_one_session(self) -> bytes:
+        """Both sides send in the same."""
+        lower, higher = (side.machine.newest for side in self.world.sides)
+        assert lower is not None and higher is not None, [side.phases() for side in self.world.sides]
+        self.assertEqual(lower.sid, higher.sid)
+        return lower.sid
+
+    def assert_works(self) -> None:
+        for index, side in enumerate(self.world.sides):
+            side.answers.clear()
+            self.world.ask(index, 77)
+        self.world.settle()
+        self.assertEqual([side.answers for side in self.world.sides], [[77], [77]])
+
+    def test_pairing_leads_to_a_session_and_batches(self) -> None:
+        for joiner in (0, 1):
+            self.world = World()
+            self.world.pair(joiner)
+            self.assert_one_session()
+            self.assert_works()
+            for side in self.world.sides:
+                assert side.row.held is not None
+                self.assertEqual(len(Bundle.parse(side.row.held.bundle).pairs), 16)
+
+    def test_loss_disorder_doubles_and_restarts(self) -> None:
+        world = self.world
+        world.pair()
+        sid = self.assert_one_session()
+        for req in range(600):
+            world.ask(self.dice.randrange(2), req)
+            for _ in range(self.dice.randrange(4)):
+                side = self.dice.randrange(2)
+                inbox = world.inbox[side]
+                if inbox:
+                    at = self.dice.randrange(len(inbox))
+                    if self.dice.random() < 0.1:
+                        inbox.pop(at)
+                    else:
+                        if self.dice.random() < 0.2:
+                            inbox.append(inbox[at])
+                        world.deliver(side, at)
+            if self.dice.random() < 0.02:
+                world.sides[self.dice.randrange(2)].restart()
+                world.link()
+            if self.dice.random() < 0.02:
+                world.link()
+        world.settle()
+        world.link()
+        world.settle()
+        answered = sorted(world.sides[0].answers + world.sides[1].answers)
+        self.assertEqual(answered, list(range(600)), f"PAWL_SEED={SEED}")
+        self.assertEqual(self.assert_one_session(), sid)
+        self.assertEqual(world.sides[0].reports + world.sides[1].reports, [])
+
+    def test_simultaneous_starts_settle_and_lose_nothing(self) -> None:
+        world = self.world
+        for side, lost in ((0, 1), (1, 0)):
+            world = self.world = World()
+            world.pair()
+            for index in (0, 1):
+                world.do(index, world.sides[index].machine.start_anew())
+            for req in range(20):
+                world.ask(req % 2, req)
+            world.settle()
+            self.assert_one_session()
+            self.assertEqual(sorted(world.sides[0].answers + world.sides[1].answers), list(range(20)))
+            self.assertTrue(all(phase in (Phase.CONFIRMED, Phase.WINDING) for s in world.sides for phase in s.phases()))
+            self.assert_works()
+
+    def test_the_lower_nodes_session_wins_the_race(self) -> None:
+        world = self.world
+        world.pair()
+        old = self.assert_one_session()
+        requests = [world.sides[index].machine.start_anew() for index in (0, 1)]
+        for index, outcome in enumerate(requests):
+            world.do(index, outcome)
+        world.settle()
+        session = world.sides[0].machine.newest
+        assert session is not None and session.sid != old
+        self.assertTrue(session.starter)
+
+    def test_a_side_that_lost_everything_is_repaired(self) -> None:
+        for loser in (0, 1):
+            world = self.world = World()
+            world.pair()
+            old = self.assert_one_session()
+            world.ask(1 - loser, 5)
+            world.sides[loser].lose_everything()
+            world.link()
+            world.settle()
+            self.assertNotEqual(self.assert_one_session(), old)
+            self.assertEqual(world.sides[1 - loser].answers, [5], "what was under way is asked again")
+            self.assert_works()
+
+    def test_a_side_that_went_back_in_time_is_noticed_and_healed(self) -> None:
+        for fool in (0, 1):
+            world = self.world = World()
+            world.pair()
+            old = self.assert_one_session()
+            side = world.sides[fool]
+            dump = "".join(side.store._db.iterdump())
+            self.assert_works()
+            side.store = Store(":memory:")
+            side.store._db.executescript("".join(f"DROP TABLE IF EXISTS {t};" for t in _TABLES) + dump)
+            side.restart()
+            world.link()
+            world.settle()
+            self.assertNotEqual(self.assert_one_session(), old)
+            self.assertTrue(any("our state is old" in report for report in side.reports))
+            self.assertTrue(any("the peer's state is old" in report for report in world.sides[1 - fool].reports))
+            self.assert_works()
+
+    def test_an_init_that_comes_again_makes_no_second_session(self) -> None:
+        world = self.world
+        world.pair()
+        for side in world.sides:
+            side.machine.link_down()
+        init = world.sides[0].machine.start_offline()
+        assert init is not None
+        for _ in range(3):
+            world.do(1, world.sides[1].machine.receive(frames.parse(init)))
+        world.sides[1].restart()
+        world.do(1, world.sides[1].machine.receive(frames.parse(init)))
+        self.assertEqual(len(world.sides[1].machine.sessions), 2)
+        world.link()
+        world.settle()
+        self.assert_one_session()
+        self.assert_works()
+
+    def test_batches_are_used_in_order_and_fall_back_when_exhausted(self) -> None:
+        world = self.world
+        world.pair()
+        held = world.sides[0].row.held
+        assert held is not None
+        ids = [pair.id for pair in Bundle.parse(held.bundle).pairs]
+        for side in world.sides:
+            side.machine.link_down()
+        used = []
+        for _ in range(7):
+            init = world.sides[0].machine.start_offline()
+            assert init is not None
+            frame = frames.parse(init)
+            assert isinstance(frame, frames.InitFrame)
+            used.append(frame.init0.pair_id)
+        self.assertEqual(used, ids[:7])
+        held.used.extend(ids)
+        init = world.sides[0].machine.start_offline()
+        assert init is not None
+        frame = frames.parse(init)
+        assert isinstance(frame, frames.InitFrame)
+        self.assertEqual(frame.init0.pair_id, 0)
+        world.do(1, world.sides[1].machine.receive(frame))
+        self.assertTrue(any(s.without_pair for s in world.sides[1].machine.sessions.values()))
+
+    def test_an_init_with_a_used_pair_gets_a_reset(self) -> None:
+        world = self.world
+        world.pair()
+        for side in world.sides:
+            side.machine.link_down()
+        held = world.sides[0].row.held
+        assert held is not None
+        first = world.sides[0].machine.start_offline()
+        held.used.clear()
+        second = world.sides[0].machine.start_offline()
+        assert first is not None and second is not None
+        world.do(1, world.sides[1].machine.receive(frames.parse(first)))
+        world.inbox[0].clear()
+        world.do(1, world.sides[1].machine.receive(frames.parse(second)))
+        self.assertEqual(world.inbox[0], [frames.Reset(frames.NO_SID).encode()])
+
+    def test_an_init_that_is_broken_leaves_nothing_and_three_get_a_reset(self) -> None:
+        world = self.world
+        world.pair()
+        for side in world.sides:
+            side.machine.link_down()
+        init = world.sides[0].machine.start_offline()
+        assert init is not None
+        frame = frames.parse(init)
+        assert isinstance(frame, frames.InitFrame)
+        broken = encode_init(frame.init0.encode(), frame.envelope[:-1] + bytes([frame.envelope[-1] ^ 1]))
+        before = world.sides[1].phases()
+        for expected in ([], [], [frames.Reset(frames.NO_SID).encode()]):
+            world.do(1, world.sides[1].machine.receive(frames.parse(broken)))
+            self.assertEqual(world.inbox[0], expected)
+        self.assertEqual(world.sides[1].phases(), before)
+        world.do(1, world.sides[1].machine.receive(frame))
+        self.assertEqual(len(world.sides[1].phases()), len(before) + 1)
+
+    def test_after_a_week_the_session_is_replaced_and_after_a_day_the_keys_turn(self) -> None:
+        world = self.world
+        world.pair()
+        first = self.assert_one_session()
+        roots = [side.machine.sessions[first].ratchet.root_ec for side in world.sides]
+        world.pass_time(_DAY)
+        self.assertEqual(self.assert_one_session(), first)
+        for side, root in zip(world.sides, roots):
+            self.assertNotEqual(side.machine.sessions[first].ratchet.root_ec, root)
+        world.pass_time(6 * _DAY)
+        self.assertNotEqual(self.assert_one_session(), first)
+        world.pass_time(_DAY)
+        self.assertEqual([len(side.phases()) for side in world.sides], [1, 1])
+        self.assert_works()
+
+    def test_prekeys_and_pairs_are_deleted_when_nobody_can_name_them(self) -> None:
+        world = self.world
+        world.pair()
+        side = world.sides[0]
+        self.assertEqual(len(side.store.prekeys()), 1)
+        for _ in range(80):
+            world.pass_time(_DAY)
+        self.assertLessEqual(len(side.store.prekeys()), 7)
+        self.assertGreater(min(prekeys.made for prekeys in side.store.prekeys()), world.now - 38 * _DAY)
+        oldest = min(pair.listed for pair in side.store.pairs(HIGHER.node_id).values())
+        self.assertGreater(oldest, world.now - 31 * _DAY)
+        self.assert_works()
+
+    def test_resets_are_at_most_one_a_minute(self) -> None:
+        world = self.world
+        world.pair()
+        for number in range(5):
+            world.do(1, world.sides[1].machine.receive(frames.EnvelopeFrame(bytes([number]) * 16, b"")))
+        self.assertEqual(len(world.inbox[0]), 1)
+        world.pass_time(59)
+        world.inbox[0].clear()
+        world.do(1, world.sides[1].machine.receive(frames.EnvelopeFrame(b"z" * 16, b"")))
+        self.assertEqual(world.inbox[0], [])
+
+
+_TABLES = ("meta", "peers", "tickets", "prekeys", "pairs", "sessions", "outbox", "waiting", "receipts", "inits")
+
+if __name__ == "__main__":
+    unittest.main()
