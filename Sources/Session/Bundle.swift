@@ -58,7 +58,7 @@ public struct Bundle: Hashable, Sendable {
       pqspkID = try reader.u32()
       pqspk = try TypedKey.readKEM(from: &reader)
       let count = Int(try reader.u16())
-      guard let owner, let addressee, count <= Self.maximumPairs else { throw SessionError(.malformed) }
+      guard let owner, let addressee, spkID == pqspkID, count <= Self.maximumPairs else { throw SessionError(.malformed) }
       self.owner = owner
       self.addressee = addressee
       var pairs: [Pair] = []

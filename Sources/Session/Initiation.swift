@@ -50,7 +50,8 @@ public struct Initiation: Hashable, Sendable {
       bytes = writer.bytes
     }
 
-    /// Reads INIT0 off the front of a message. An unknown version or suite is `WireError.invalid`.
+    /// Reads INIT0 off the front of a message. An unknown version or suite is `WireError.invalid`, and so are two ids for
+    /// the signed prekeys, which have one.
     @_lifetime(reader: copy reader)
     init(from reader: inout ByteReader) throws(WireError) {
       guard try reader.u8() == version, try reader.u16() == suite else { throw .invalid }
@@ -59,7 +60,7 @@ public struct Initiation: Hashable, Sendable {
       let ids = (try reader.u32(), try reader.u32(), try reader.u32())
       let ciphertext = try reader.bytes(MLKEM1024.ciphertextBytes)
       let bundle = try reader.lengthPrefixed(atMost: Bundle.bareBytes)
-      guard let initiator, let responder, bundle.count == Bundle.bareBytes else { throw .invalid }
+      guard let initiator, let responder, ids.0 == ids.1, bundle.count == Bundle.bareBytes else { throw .invalid }
       self.init(
         initiator: initiator, responder: responder, ephemeral: ephemeral, spkID: ids.0, pqspkID: ids.1, pairID: ids.2,
         ciphertext: ciphertext, bundle: bundle)

@@ -63,7 +63,7 @@ extension Ratchet {
     for index in skipped.chains.indices.reversed() {
       guard let header = envelope.header(under: skipped.chains[index].headerKey) else { continue }
       guard header.chainFingerprint == skipped.chains[index].fingerprint,
-        let key = skipped.take(header.number, fromChain: index)
+        let key = skipped.take(header.number, fromChain: index, at: now)
       else { throw SessionError(.refused) }
       return Opened(letter: try envelope.letter(under: key, associatedData: associatedData), beganChain: false)
     }
@@ -77,9 +77,9 @@ extension Ratchet {
     guard header.chainFingerprint == current.fingerprint else { throw SessionError(.refused) }
     var chain = current
     if header.number < chain.number {
-      guard let position = chain.skipped.firstIndex(where: { $0.number == header.number }) else {
-        throw SessionError(.refused)
-      }
+      guard let position = chain.skipped.firstIndex(where: { $0.number == header.number }),
+        !chain.skipped[position].isExpired(at: now)
+      else { throw SessionError(.refused) }
       let key = chain.skipped.remove(at: position).messageKey
       receiving = .chain(chain)
       return key

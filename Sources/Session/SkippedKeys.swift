@@ -42,9 +42,11 @@ struct SkippedKeys: Sendable {
     if chains.count > Self.maximumChains { chains.removeFirst(chains.count - Self.maximumChains) }
   }
 
-  /// The key of message `number` of the chain at `index`, taken out.
-  mutating func take(_ number: UInt32, fromChain index: Int) -> SecretBox? {
-    guard let position = chains[index].keys.firstIndex(where: { $0.number == number }) else { return nil }
+  /// The key of message `number` of the chain at `index`, taken out; nil also if it has waited too long.
+  mutating func take(_ number: UInt32, fromChain index: Int, at now: UInt64) -> SecretBox? {
+    guard let position = chains[index].keys.firstIndex(where: { $0.number == number }),
+      !chains[index].keys[position].isExpired(at: now)
+    else { return nil }
     let key = chains[index].keys.remove(at: position).messageKey
     if chains[index].keys.isEmpty { chains.remove(at: index) }
     return key

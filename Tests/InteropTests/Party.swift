@@ -49,13 +49,13 @@ struct Party {
     return ring
   }
 
-  /// The node of a case: four seeds and the record they made.
+  /// The node of a case: four seeds, and the record they made, if its signature matters.
   static func identity(_ vector: VectorCase, _ key: String) throws -> Identity {
     let part = try vector.part(key)
+    let seeds = try ["ed25519 seed", "ml-dsa-65 seed", "link private", "agreement private"].map { try part.hex($0) }
+    guard part.has("record") else { return try identity(seeds) { $0.sign($1) } }
     let signature = Array(try part.hex("record").suffix(SignatureKind.mldsaBytes))
-    return try identity(
-      [part.hex("ed25519 seed"), part.hex("ml-dsa-65 seed"), part.hex("link private"), part.hex("agreement private")]
-    ) { _, _ in signature }
+    return try identity(seeds) { _, _ in signature }
   }
 
   /// What ``identity(_:_:)`` reads.
@@ -74,5 +74,35 @@ struct Party {
     return [
       (0..<4).map { UInt8(truncatingIfNeeded: id >> (24 - 8 * $0)) }, try part.hex("ec private"), try part.hex("kem seed"),
     ]
+  }
+}
+
+/// A one-time pair with its seeds.
+struct RecordedPair {
+  let pair: OneTimePair
+  let vector: VectorCase
+
+  /// A pair of its id and two seeds.
+  init(_ vector: VectorCase) throws {
+    self.vector = vector
+    pair = OneTimePair(
+      id: UInt32(try vector.number("id")), at: vectorTime,
+      randomness: Tape([try vector.hex("ec private"), try vector.hex("kem seed")]).randomness)
+  }
+
+  init(id: UInt32, _ crypto: SessionCrypto) throws {
+    try self.init(
+      VectorCase().number("id", id).hex("ec private", crypto.randomness.bytes(32)).hex("kem seed", crypto.randomness.bytes(64)))
+  }
+}
+
+extension SessionCrypto {
+  /// Operations whose results were all written down.
+  init(tape: Tape, ct768: [UInt8] = [], ss768: [UInt8] = [0], ct1024: [UInt8] = [], ss1024: [UInt8] = [0]) {
+    self.init(
+      randomness: tape.randomness,
+      encapsulate768: { _ in MLKEMEncapsulation(sharedSecret: SecretBytes(copying: ss768), ciphertext: ct768) },
+      encapsulate1024: { _ in MLKEMEncapsulation(sharedSecret: SecretBytes(copying: ss1024), ciphertext: ct1024) },
+      sign: { (key, message) throws(CryptoError) in key.sign(message) })
   }
 }

@@ -21,7 +21,9 @@ enum VectorKinds {
   /// All files but `primitives.json`, which is what the others used.
   static var made: [any VectorKind.Type] {
     [
-      IdentityVectors.self, TicketVectors.self, EnvelopeVectors.self, StreamVectors.self, TreeVectors.self,
+      IdentityVectors.self, TicketVectors.self, BundleVectors.self, AgreementVectors.self, RatchetVectors.self,
+      EnvelopeVectors.self,
+      StreamVectors.self, TreeVectors.self,
     ]
   }
   static var all: [any VectorKind.Type] { made + [PrimitiveVectors.self] }

@@ -136,7 +136,7 @@ class Bundle:
         """Owner and addressee are who they must be, it is in time, and its signature verifies under the pinned record."""
         require(self.owner == owner.node_id, Failure.IDENTITY, "the bundle is somebody else's")
         require(self.addressee == addressee, Failure.IDENTITY, "the bundle is for somebody else")
-        require(self.issued <= self.expires <= self.issued + LIFE_SECONDS, Failure.TIME, "the bundle lives too long")
+        require(self.issued <= self.expires <= self.issued + LIFE_SECONDS, Failure.FORMAT, "the bundle lives too long")
         require(self.issued <= now + CLOCK_SKEW_SECONDS, Failure.TIME, "the bundle is from the future")
         require(now < self.expires + CLOCK_SKEW_SECONDS, Failure.TIME, "the bundle has expired")
         owner.verify("bundle", self.body, self.signature)

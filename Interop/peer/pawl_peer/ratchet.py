@@ -122,6 +122,7 @@ class Receiving:
     chains: Chains | None
     n: int = 0
     skipped: dict[int, Skipped] = field(default_factory=dict)
+    pn: int = 0
 
 
 @dataclass(frozen=True)
@@ -294,7 +295,7 @@ class Ratchet:
             self,
             root_ec=root_ec,
             root_pq=root_pq,
-            receiving=Receiving(self.next_receive_header_key, header.dh, header.kb, Chains(chain_ec, chain_pq)),
+            receiving=Receiving(self.next_receive_header_key, header.dh, header.kb, Chains(chain_ec, chain_pq), pn=header.pn),
             next_receive_header_key=next_key,
             left=left,
             must_turn=True,
@@ -341,7 +342,8 @@ def _pq_step(root: bytes, secret: bytes) -> tuple[bytes, bytes]:
 
 
 def _require_same_chain(chain: Receiving, header: Header) -> None:
-    require(header.dh == chain.dh and header.kb == chain.kb, Failure.FORMAT, "a header with other keys than its chain's")
+    same = (header.dh, header.pn, header.kb) == (chain.dh, chain.pn, chain.kb)
+    require(same, Failure.FORMAT, "a header with another dh, PN or KB than its chain's")
 
 
 def _skip(chain: Receiving, until: int, now: int) -> Receiving:
