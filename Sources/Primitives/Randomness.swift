@@ -57,7 +57,10 @@ public struct Randomness: Sendable {
       unsafe randombytes_buf(secret.slot.pointer, count)
       return secret
     case .function:
-      return SecretBytes(copying: bytes(count))
+      var bytes = bytes(count)
+      let secret = SecretBytes(copying: bytes)
+      unsafe bytes.withUnsafeMutableBytes { unsafe sodium_memzero($0.baseAddress!, $0.count) }
+      return secret
     }
   }
 }

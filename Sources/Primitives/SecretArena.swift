@@ -21,6 +21,9 @@ final class SecretArena: Sendable {
   let slotBytes: Int
   // Addresses, not pointers: the free list says which slots are unused, and is no secret.
   private let free = Locked<[UInt]>([])
+  // Where secrets may lie, and so where a test looks for them nowhere else.
+  private static let pages = Locked<[Range<UInt>]>([])
+  static var ranges: [Range<UInt>] { pages.withLock { $0 } }
 
   init(slotBytes: Int) {
     Sodium.start()
@@ -56,6 +59,7 @@ final class SecretArena: Sendable {
     guard let page = unsafe sodium_malloc(pageBytes) else { preconditionFailure("out of memory for secrets") }
     unsafe sodium_memzero(page, pageBytes)
     let base = UInt(bitPattern: page)
+    pages.withLock { $0.append(base..<base + UInt(pageBytes)) }
     free.reserveCapacity(free.count + pageBytes / slotBytes)
     for index in (0..<pageBytes / slotBytes).reversed() { free.append(base + UInt(index * slotBytes)) }
   }

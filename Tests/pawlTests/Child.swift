@@ -86,6 +86,9 @@ final class Child: Sendable {
     }
   }
 
+  /// Its process id, once it runs.
+  var pid: pid_t? { state.withLock { $0.pid } }
+
   /// What it has said so far.
   var lines: [String] { state.withLock { $0.lines } }
 
