@@ -5,6 +5,30 @@ extension Array where Element == UInt8 {
   }
 }
 
+extension Span where Element == UInt8 {
+  /// Whether both are the same bytes, for public ones: ``ConstantTime/equal(_:_:)-(Span<UInt8>,_)`` takes a nanosecond a byte.
+  public func isSame(as other: Span<UInt8>) -> Bool {
+    guard count == other.count else { return false }
+    return unsafe withUnsafeBufferPointer { mine in
+      unsafe other.withUnsafeBufferPointer { other in
+        // One pass without a way out, which the compiler does in wide registers.
+        var difference: UInt8 = 0
+        for index in 0..<mine.count { unsafe difference |= mine[index] ^ other[index] }
+        return difference == 0
+      }
+    }
+  }
+
+  /// Whether there is nothing but zeros.
+  public var isZero: Bool {
+    unsafe withUnsafeBufferPointer { bytes in
+      var sum: UInt8 = 0
+      for index in 0..<bytes.count { unsafe sum |= bytes[index] }
+      return sum == 0
+    }
+  }
+}
+
 /// 32 public bytes without a heap allocation: what digests and elliptic-curve keys are made of.
 struct Bytes32: Hashable, Comparable, Sendable {
   static let count = 32

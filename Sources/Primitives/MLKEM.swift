@@ -81,8 +81,9 @@ public struct MLKEMPublicKey<Parameters: MLKEMParameters>: Hashable, Sendable {
   /// FIPS 203 §7.2: every 12-bit coefficient of t̂ is below q = 3329. Two coefficients lie in three bytes.
   private static func isReduced(_ bytes: Span<UInt8>) -> Bool {
     let q: UInt16 = 3_329
+    let end = 384 * Parameters.rank
     var offset = 0
-    while offset < 384 * Parameters.rank {
+    while offset < end {
       let low = UInt16(bytes[offset]) | UInt16(bytes[offset + 1] & 0x0f) << 8
       let high = UInt16(bytes[offset + 1] >> 4) | UInt16(bytes[offset + 2]) << 4
       guard low < q, high < q else { return false }

@@ -17,46 +17,63 @@ public struct Envelope: Sendable {
   public static let maximumBytes =
     openBytes + 2 + RatchetHeader.maximumSealedBytes + commitBytes + Letter.maximumBytes + tagBytes
 
-  private let salt: [UInt8]
-  private let sealedHeader: [UInt8]
-  private let commitment: [UInt8]
-  /// Everything before C.
-  private let covered: [UInt8]
-  private let ciphertext: [UInt8]
+  private let bytes: [UInt8]
+  /// Where EH ends and the commitment begins.
+  private let headerEnd: Int
 
   /// Cuts an envelope into its parts, none of which is genuine before it opens.
   init(parsing bytes: Span<UInt8>) throws(WireError) {
-    guard bytes.count <= Self.maximumBytes else { throw .oversized }
-    var reader = ByteReader(bytes)
-    guard try reader.bytes(2) == Self.magic else { throw .invalid }
-    salt = try reader.bytes(Self.saltBytes)
-    let length = Int(try reader.u16())
-    guard length <= RatchetHeader.maximumSealedBytes else { throw .oversized }
-    sealedHeader = try reader.bytes(length)
-    commitment = try reader.bytes(Self.commitBytes)
-    covered = [UInt8](copying: bytes.extracting(0..<bytes.count - reader.remaining))
-    ciphertext = reader.rest()
-    guard ciphertext.count > Self.tagBytes else { throw .truncated }
+    try self.init(parsing: [UInt8](copying: bytes))
   }
 
+  /// Cuts an envelope into its parts, none of which is genuine before it opens.
+  init(parsing bytes: [UInt8]) throws(WireError) {
+    guard bytes.count <= Self.maximumBytes else { throw .oversized }
+    var reader = ByteReader(bytes.span)
+    guard try reader.bytes(2) == Self.magic else { throw .invalid }
+    _ = try reader.span(Self.saltBytes)
+    let length = Int(try reader.u16())
+    guard length <= RatchetHeader.maximumSealedBytes else { throw .oversized }
+    _ = try reader.span(length)
+    headerEnd = bytes.count - reader.remaining
+    _ = try reader.span(Self.commitBytes)
+    guard reader.remaining > Self.tagBytes else { throw .truncated }
+    self.bytes = bytes
+  }
+
+  private var salt: [UInt8] { Array(bytes[2..<Self.openBytes]) }
+
   /// The header, if this is the header key it was sealed under.
-  func header(under key: SecretBox) -> RatchetHeader? {
-    let (headerKey, nonce) = Self.headerKey(key, salt: salt)
+  ///
+  /// - Parameter known: a header of the chain that the key is of: all of them are the same but for their number.
+  func header(under key: SecretBox, knowing known: RatchetHeader? = nil) -> RatchetHeader? {
+    let keys = EnvelopeKeys(header: key, salt: salt)
+    let bytes = bytes.span
     guard
-      let bytes = try? ChaChaPoly.open(
-        sealedHeader.span, key: headerKey.bytes, nonce: nonce, ad: covered.span.extracting(0..<Self.openBytes))
+      let header = try? ChaChaPoly.open(
+        bytes.extracting(Self.openBytes + 2..<headerEnd), key: keys.key, nonce: keys.nonce,
+        ad: bytes.extracting(0..<Self.openBytes))
     else { return nil }
-    return try? RatchetHeader(parsing: bytes.span)
+    if let known, let header = known.repeated(header) { return header }
+    return try? RatchetHeader(parsing: header)
   }
 
   /// The letter, if this is the message key it was sealed under. Throws ``SessionError/Code/refused`` and says no more.
   func letter(under messageKey: SecretBox, associatedData: [UInt8]) throws(SessionError) -> Letter {
-    let keys = Self.messageKeys(messageKey, salt: salt)
-    guard ConstantTime.equal(keys.commitment, commitment) else { throw SessionError(.refused) }
+    let keys = EnvelopeKeys(message: messageKey, salt: salt)
+    let bytes = bytes.span
+    let covered = headerEnd + Self.commitBytes
+    guard ConstantTime.equal(keys.commitment.span, bytes.extracting(headerEnd..<covered)) else {
+      throw SessionError(.refused)
+    }
+    var associated = ByteWriter(capacity: associatedData.count + covered)
+    associated.append(associatedData)
+    associated.append(bytes.extracting(0..<covered))
+    let ad = associated.bytes
     do {
-      let bytes = try ChaChaPoly.open(
-        ciphertext.span, key: keys.key.bytes, nonce: keys.nonce, ad: (associatedData + covered).span)
-      return try Letter(parsing: bytes.span)
+      let plaintext = try ChaChaPoly.open(
+        bytes.extracting(covered..<bytes.count), key: keys.key, nonce: keys.nonce, ad: ad.span)
+      return try Letter(parsing: plaintext.span)
     } catch {
       throw SessionError(.refused)
     }
@@ -69,35 +86,47 @@ public struct Envelope: Sendable {
   ) -> [UInt8] {
     let salt = crypto.randomness.bytes(saltBytes)
     let open = magic + salt
-    let (key, nonce) = Self.headerKey(headerKey, salt: salt)
-    let sealedHeader = crypto.seal(header.span, key.bytes, nonce.span, open.span)
-    let keys = messageKeys(messageKey, salt: salt)
-    var writer = ByteWriter(capacity: maximumBytes)
+    let headerKeys = EnvelopeKeys(header: headerKey, salt: salt)
+    let sealedHeader = crypto.seal(header.span, headerKeys.key, headerKeys.nonce.span, open.span)
+    let keys = EnvelopeKeys(message: messageKey, salt: salt)
+    let plaintext = letter.encoded
+    // Exactly as much as it takes: an outbox keeps a thousand of them.
+    var writer = ByteWriter(
+      capacity: openBytes + 2 + sealedHeader.count + commitBytes + plaintext.count + tagBytes)
     writer.append(open)
     writer.u16(UInt16(sealedHeader.count))
     writer.append(sealedHeader)
     writer.append(keys.commitment)
-    let plaintext = letter.encoded
     let covered = associatedData + writer.bytes
-    let ciphertext = crypto.seal(plaintext.span, keys.key.bytes, keys.nonce.span, covered.span)
+    let ciphertext = crypto.seal(plaintext.span, keys.key, keys.nonce.span, covered.span)
     writer.append(ciphertext)
     return writer.bytes
   }
+}
+
+/// The key and nonce of one of an envelope's two encryptions, good for that one alone.
+private struct EnvelopeKeys: ~Copyable {
+  private static let headerLabel = Array("pawl/1 header".utf8)
+  private static let messageLabel = Array("pawl/1 message".utf8)
+
+  let key: SecretBytes
+  let nonce: [UInt8]
+  /// What tells a receiver that no other message key opens the envelope; empty for a header.
+  let commitment: [UInt8]
 
   /// `Expand(HK, "pawl/1 header"‖salt, 44) = key‖nonce`
-  private static func headerKey(_ key: SecretBox, salt: [UInt8]) -> (SecretBox, nonce: [UInt8]) {
-    var material = HKDF.expand(prk: key.bytes, info: Array("pawl/1 header".utf8) + salt, count: 44)
-    let headerKey = SecretBox(material.take(32))
-    return (headerKey, material.takeBytes(12))
+  init(header prk: SecretBox, salt: [UInt8]) {
+    var material = HKDF.expand(prk: prk.bytes, info: Self.headerLabel + salt, count: 44)
+    key = material.take(32)
+    nonce = material.takeBytes(12)
+    commitment = []
   }
 
   /// `Expand(prk, "pawl/1 message"‖salt, 76) = key‖nonce‖commit`
-  private static func messageKeys(
-    _ prk: SecretBox, salt: [UInt8]
-  ) -> (key: SecretBox, nonce: [UInt8], commitment: [UInt8]) {
-    var material = HKDF.expand(prk: prk.bytes, info: Array("pawl/1 message".utf8) + salt, count: 76)
-    let key = SecretBox(material.take(32))
-    let nonce = material.takeBytes(12)
-    return (key, nonce, material.takeBytes(32))
+  init(message prk: SecretBox, salt: [UInt8]) {
+    var material = HKDF.expand(prk: prk.bytes, info: Self.messageLabel + salt, count: 76)
+    key = material.take(32)
+    nonce = material.takeBytes(12)
+    commitment = material.takeBytes(32)
   }
 }

@@ -1,3 +1,4 @@
+internal import Primitives
 internal import Wire
 
 /// What is inside an envelope: `seq u64‖seen u64‖u32 length‖JSON‖zeros`, padded so that its length says little.
@@ -31,7 +32,7 @@ struct Letter: Hashable, Sendable {
     sequence = try reader.u64()
     seen = try reader.u64()
     payload = try reader.lengthPrefixed(atMost: Self.maximumBytes - Self.overheadBytes)
-    guard sequence > 0, bytes.count == Self.paddedBytes(payload.count), reader.rest().allSatisfy({ $0 == 0 }) else {
+    guard sequence > 0, bytes.count == Self.paddedBytes(payload.count), try reader.span(reader.remaining).isZero else {
       throw .invalid
     }
   }
@@ -43,7 +44,8 @@ struct Letter: Hashable, Sendable {
     writer.u64(sequence)
     writer.u64(seen)
     writer.lengthPrefixed(payload)
-    return writer.bytes + [UInt8](repeating: 0, count: size - writer.bytes.count)
+    writer.zeros(size - writer.bytes.count)
+    return writer.bytes
   }
 
   /// The size a payload is padded to, its overhead included.

@@ -31,7 +31,7 @@ extension PeerMachine {
     }
     guard sessions[index].standing != .quarantined else { return }
     do {
-      let envelope = try Envelope(parsing: bytes.span)
+      let envelope = try Envelope(parsing: bytes)
       let wasConfirmed = sessions[index].isConfirmed
       let letter = try sessions[index].open(envelope, prekeys: prekeys, at: now)
       try accept(

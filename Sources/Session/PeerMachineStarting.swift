@@ -102,7 +102,7 @@ extension PeerMachine {
     var session: Session
     let letter: Letter
     do {
-      let envelope = try Envelope(parsing: initiation.envelope.span)
+      let envelope = try Envelope(parsing: initiation.envelope)
       let secrets = try KeyAgreement.respond(
         identity: identity, peer: peer, head: head, prekeys: generation, pair: pair)
       let ratchet = try Ratchet(

@@ -77,6 +77,8 @@ struct Ratchet: Sendable {
     var number: UInt32
     /// Messages before Nr that have not come.
     var skipped: [SkippedKey]
+    /// One of its headers. Not stored: the next one brings it back.
+    var known: RatchetHeader? = nil
   }
 }
 

@@ -35,9 +35,17 @@ struct RatchetHeader: Sendable {
   let encapsulation: Encapsulation
   /// SHA-256 of all that is the same in every header of one chain.
   let chainFingerprint: Digest
+  /// As it was decrypted.
+  private let bytes: [UInt8]
 
   /// Reads a decrypted header. Unknown flags and trailing bytes are refused.
   init(parsing bytes: Span<UInt8>) throws(WireError) {
+    try self.init(parsing: [UInt8](copying: bytes))
+  }
+
+  /// Reads a decrypted header. Unknown flags and trailing bytes are refused.
+  init(parsing decrypted: [UInt8]) throws(WireError) {
+    let bytes = decrypted.span
     var reader = ByteReader(bytes)
     let dhBytes = try reader.bytes(32)
     previousCount = try reader.u32()
@@ -60,6 +68,28 @@ struct RatchetHeader: Sendable {
     hasher.update(bytes.extracting(0..<36))
     hasher.update(constant)
     chainFingerprint = hasher.finalize()
+    self.bytes = decrypted
+  }
+
+  private init(_ other: RatchetHeader, number: UInt32) {
+    keys = other.keys
+    previousCount = other.previousCount
+    encapsulation = other.encapsulation
+    chainFingerprint = other.chainFingerprint
+    bytes = other.bytes
+    self.number = number
+  }
+
+  /// What ``init(parsing:)`` would make of a header of the same chain; nil if it is another's. Reading two kilobytes of keys and hashing
+  /// them costs more than decrypting them.
+  func repeated(_ decrypted: [UInt8]) -> RatchetHeader? {
+    let (mine, other) = (bytes.span, decrypted.span)
+    guard mine.count == other.count, mine.extracting(0..<36).isSame(as: other.extracting(0..<36)),
+      mine.extracting(40..<mine.count).isSame(as: other.extracting(40..<other.count))
+    else { return nil }
+    var reader = ByteReader(other.extracting(36..<40))
+    guard let number = try? reader.u32() else { return nil }
+    return RatchetHeader(self, number: number)
   }
 
   /// `KB = flag‖ek768‖[ct768]‖[ct1024]`

@@ -7,7 +7,7 @@ struct Receipts: Sendable {
   /// as many cover every one that can honestly come again.
   static let kept = 4_000
   /// Envelopes of one page: the oldest are dropped by the page, so up to as many more are remembered.
-  private static let perPage = 250
+  private static let perPage = 500
 
   private struct List: Sendable {
     /// Oldest first.

@@ -29,6 +29,9 @@ public struct ByteWriter: Sendable {
     unsafe field.withUnsafeBufferPointer { unsafe bytes.append(contentsOf: $0) }
   }
 
+  /// That many zero bytes.
+  public mutating func zeros(_ count: Int) { bytes.append(contentsOf: repeatElement(0, count: count)) }
+
   /// The text's UTF-8 bytes, without a terminator.
   public mutating func text(_ value: String) { bytes.append(contentsOf: value.utf8) }
 
