@@ -41,6 +41,8 @@ public struct PeerMachine: Sendable {
   var replays: [Digest: ReplayEntry] = [:]
   var book = PeerBook()
 
+  /// What the last INIT in each direction carried. Not stored.
+  var carried = CarriedBundles()
   /// The bundle we have asked for.
   var request: BundleRequest?
   /// From when on a session is to be started, if one is.

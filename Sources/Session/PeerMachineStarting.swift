@@ -22,7 +22,7 @@ extension PeerMachine {
   mutating func begin(
     _ bundle: Bundle, pair: Bundle.Pair?, at now: UInt64, into outcome: inout Outcome
   ) throws(SessionError) {
-    let own = try prekeys.bundle(from: identity, to: peer.id, at: now, crypto: crypto)
+    let own = try carried.own(from: identity, to: peer.id, prekeys: prekeys, at: now, crypto: crypto)
     var session: Session
     do {
       let (head, secrets) = try KeyAgreement.initiate(
@@ -97,8 +97,7 @@ extension PeerMachine {
     }
     let pair = pairs.first { $0.id == head.pairID }
     guard head.pairID == 0 || pair != nil else { throw SessionError(.unknownPrekey) }
-    let bundle = try Bundle(parsing: head.bundle.span)
-    try bundle.verify(owner: peer, addressee: identity.id, at: now)
+    let bundle = try carried.verified(head.bundle, from: peer, to: identity.id, at: now)
     var session: Session
     let letter: Letter
     do {
