@@ -24,6 +24,8 @@ struct VectorCase {
 extension VectorCase {
   func text(_ key: String, _ value: String) -> VectorCase { setting(key, .string(value)) }
 
+  func texts(_ key: String, _ values: [String]) -> VectorCase { setting(key, .array(values.map { .string($0) })) }
+
   func number(_ key: String, _ value: some BinaryInteger) -> VectorCase { setting(key, .integer(UInt64(value))) }
 
   func numbers(_ key: String, _ values: [Int]) -> VectorCase { setting(key, .array(values.map { .integer(UInt64($0)) })) }
@@ -68,6 +70,13 @@ extension VectorCase {
   func text(_ key: String) throws -> String {
     guard case .string(let text)? = value[key] else { throw Mismatch(description: "“\(key)” is no text") }
     return text
+  }
+
+  func texts(_ key: String) throws -> [String] {
+    try elements(key).map {
+      guard case .string(let text) = $0 else { throw Mismatch(description: "“\(key)” holds something else") }
+      return text
+    }
   }
 
   func number(_ key: String) throws -> UInt64 {

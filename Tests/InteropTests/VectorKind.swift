@@ -22,8 +22,7 @@ enum VectorKinds {
   static var made: [any VectorKind.Type] {
     [
       IdentityVectors.self, TicketVectors.self, BundleVectors.self, AgreementVectors.self, RatchetVectors.self,
-      EnvelopeVectors.self,
-      StreamVectors.self, TreeVectors.self,
+      EnvelopeVectors.self, StreamVectors.self, ManifestVectors.self, TreeVectors.self,
     ]
   }
   static var all: [any VectorKind.Type] { made + [PrimitiveVectors.self] }
