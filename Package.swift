@@ -69,7 +69,7 @@ let tests: [Target] = [
   .target(name: "MemoryScan", dependencies: ["HeapKeeper"], path: "Tests/MemoryScan", swiftSettings: strict),
   .testTarget(name: "WireTests", dependencies: ["Wire"], swiftSettings: strict),
   .testTarget(
-    name: "PrimitivesTests", dependencies: ["Primitives", "CSodium", crypto], resources: [.copy("Vectors")],
+    name: "PrimitivesTests", dependencies: ["Primitives", "CSodium", crypto, "MemoryScan"], resources: [.copy("Vectors")],
     swiftSettings: strict),
   .testTarget(
     name: "NoiseTests", dependencies: ["Noise", "Primitives", "Wire", "MemoryScan"], resources: [.copy("Vectors")],

@@ -48,7 +48,7 @@ public struct BulkCipher: Sendable {
     }
   }
 
-  /// Copies a key of 32 bytes; swift-crypto's copy of an AES key is wiped with the cipher, but not locked in memory.
+  /// Copies a key of 32 bytes. Of an AES key swift-crypto makes copies that are neither locked in memory nor wiped.
   public init(algorithm: Algorithm, key: borrowing SecretBytes) {
     precondition(key.count == Self.keyBytes, "a 32-byte key")
     switch algorithm {
