@@ -95,15 +95,17 @@ enum BundleVectors: VectorKind {
         put(2, &$0, at: 1_706, bytes: 2)
         $0 += $0[1_708...]
       },
-      signed("seventeen pairs", "n is 17, and seventeen follow. Signed.", .malformed) { body in
-        put(17, &body, at: 1_706, bytes: 2)
-        let pair = Array(body[1_708...])
-        for id in 0..<16 {
-          body += pair
-          put(UInt64(id + 1), &body, at: body.count - pair.count, bytes: 4)
-        }
-      },
+      bad(
+        "seventeen pairs", "n is 17, and seventeen follow. Its form is judged before its signature.", seventeen(bytes),
+        .malformed),
     ]
+  }
+
+  private static func seventeen(_ bundle: [UInt8]) -> [UInt8] {
+    let split = bundle.count - SignatureKind.signatureBytes
+    let pair = Array(bundle[1_712..<split])
+    let pairs: [UInt8] = (1...17).flatMap { id -> [UInt8] in [0, 0, 0, UInt8(id)] + pair }
+    return bundle[..<1_706] + [0, 17] + pairs + bundle[split...]
   }
 
   static func check(_ vector: VectorCase) throws {

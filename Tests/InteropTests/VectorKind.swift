@@ -21,7 +21,8 @@ enum VectorKinds {
   /// All files but `primitives.json`, which is what the others used.
   static var made: [any VectorKind.Type] {
     [
-      IdentityVectors.self, TicketVectors.self, BundleVectors.self, AgreementVectors.self, RatchetVectors.self,
+      IdentityVectors.self, TicketVectors.self, NoiseVectors.self, FrameVectors.self, BundleVectors.self, AgreementVectors.self,
+      RatchetVectors.self,
       EnvelopeVectors.self, StreamVectors.self, ManifestVectors.self, TreeVectors.self,
     ]
   }
