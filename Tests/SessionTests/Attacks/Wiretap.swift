@@ -161,7 +161,7 @@ extension Wiretap {
       for (number, envelope) in chain.messages {
         for key in keys.compactMap({ Self.messageKey(number, of: $0) }) + loot.messageKeys {
           guard let letter = try? envelope.letter(under: key, associatedData: ad) else { continue }
-          found.insert(Self.label(letter, chain.sender))
+          if let label = Self.label(letter, chain.sender) { found.insert(label) }
         }
       }
     }
@@ -210,11 +210,10 @@ extension Wiretap {
     return keys.stepped().messageKey
   }
 
-  /// The text of a message; of the session's own messages their type and sender.
-  private static func label(_ letter: Letter, _ sender: Int) -> String {
-    guard let value = try? JSONValue.parse(letter.payload.span) else { return "?" }
+  /// The text of a message. Of the session's own messages `hello`, with its sender; the rest come and go by themselves.
+  private static func label(_ letter: Letter, _ sender: Int) -> String? {
+    guard let value = try? JSONValue.parse(letter.payload.span) else { return nil }
     if case .string(let text)? = value["text"] { return text }
-    if case .string(let type)? = value["type"] { return "\(type).\(sender)" }
-    return "?"
+    return value["type"] == .string("hello") ? "hello.\(sender)" : nil
   }
 }

@@ -1,0 +1,39 @@
+import Primitives
+
+@testable import Session
+
+/// All that a machine is made of, except what exists to count frames that are refused: the budget of INITs and the failures in a row.
+struct Fingerprint: Equatable {
+  private let sessions: [[String]]
+  private let outbox: [OutboxEntry]
+  private let waiting: [[UInt8]]
+  private let receipts: String
+  private let pairs: [String]
+  private let replays: [Digest: ReplayEntry]
+  /// The book holds when a RESET was sent, which a test may allow to change.
+  private let book: PeerBook
+  private let start: [String]
+
+  init(_ machine: PeerMachine) {
+    sessions = machine.sessions.map { session in
+      [
+        "\(session.id) \(session.created) \(session.ordinal) \(session.isOurs) \(session.standing) \(session.committed)",
+        "\(session.seen) \(session.turned) \(session.replaced) \(session.isTurnAsked) \(session.trafficBytes)",
+        "\(session.isConfirmed) \(session.isStarting) \(session.isAnswering) \(session.associatedData)",
+        "\(session.ratchet.storedBytes)",
+      ]
+    }
+    outbox = machine.outbox.items.map(\.entry)
+    waiting = machine.waiting.payloads
+    receipts = "\(machine.receipts)"
+    pairs = machine.pairs.map { "\($0.id) \($0.issued) \($0.publicPair)" }
+    replays = machine.replays
+    var book = machine.book
+    book.resetSent = 0
+    self.book = book
+    start = [
+      "\(machine.request.map { "\($0.nonce) \($0.since)" } ?? "")", "\(String(describing: machine.startDue))",
+      "\(machine.isLinked) \(machine.health) \(machine.currentSession.map { "\($0)" } ?? "")",
+    ]
+  }
+}
