@@ -50,6 +50,7 @@ extension KnownAttacks {
     let generation = try simulator.ends[1].party.prekeys.current()
     try replay("in the last second of its prekeys", at: generation.dies - 1)
     var machine = simulator.ends[1].machine
+    machine.linkDown()
     _ = try machine.tick(at: generation.dies)
     #expect(!machine.replays.values.contains { $0.session == id })
     let late = try machine.receive(frame, at: generation.dies)
