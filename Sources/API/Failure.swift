@@ -22,6 +22,8 @@ public struct Failure: Error, Hashable, Sendable {
     public static let notFound = Code(rawValue: "not_found")
     /// Not paired, or not allowed.
     public static let notAllowed = Code(rawValue: "not_allowed")
+    /// A peer's identity key changed, and the user has to decide first.
+    public static let identityChanged = Code(rawValue: "identity_changed")
     /// Bytes, a signature or a claim did not verify.
     public static let integrity = Code(rawValue: "integrity")
     /// The peer could not be reached.
@@ -42,7 +44,7 @@ public struct Failure: Error, Hashable, Sendable {
       case .partial: .partial
       case .noNode: .noNode
       case .notFound: .notFound
-      case .notAllowed: .notAllowed
+      case .notAllowed, .identityChanged: .notAllowed
       case .integrity: .integrity
       case .unreachable: .unreachable
       case .noSpace: .noSpace

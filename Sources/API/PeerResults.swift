@@ -12,6 +12,9 @@ public struct Peer: Codable, Hashable, Sendable {
   public var verified: Bool
   /// Its identity changed, or the user blocked it: nothing is exchanged.
   public var blocked: Bool
+  /// `pinned`: the identity that we paired with. `changed`: another node claims to be this peer, and the user has to decide
+  /// (`verify`). Nil from an older node.
+  public var identity: String?
   /// There is a link now.
   public var online: Bool
   /// The address of the link, or the last one known.
@@ -25,8 +28,8 @@ public struct Peer: Codable, Hashable, Sendable {
 
   /// A peer.
   public init(
-    alias: String, name: String, node: String, fingerprint: String, verified: Bool, blocked: Bool = false, online: Bool,
-    address: String? = nil, lastSeen: UInt64? = nil, paired: UInt64, session: String
+    alias: String, name: String, node: String, fingerprint: String, verified: Bool, blocked: Bool = false,
+    identity: String = "pinned", online: Bool, address: String? = nil, lastSeen: UInt64? = nil, paired: UInt64, session: String
   ) {
     self.alias = alias
     self.name = name
@@ -34,6 +37,7 @@ public struct Peer: Codable, Hashable, Sendable {
     self.fingerprint = fingerprint
     self.verified = verified
     self.blocked = blocked
+    self.identity = identity
     self.online = online
     self.address = address
     self.lastSeen = lastSeen
@@ -42,7 +46,7 @@ public struct Peer: Codable, Hashable, Sendable {
   }
 
   private enum CodingKeys: String, CodingKey {
-    case alias, name, node, fingerprint, verified, blocked, online, address, paired, session
+    case alias, name, node, fingerprint, verified, blocked, identity, online, address, paired, session
     case lastSeen = "last_seen"
   }
 }
@@ -84,16 +88,19 @@ public struct PairingResult: ResultBody {
   public var safetyNumber: String
   /// We were paired already; nothing changed.
   public var alreadyPaired: Bool
+  /// The other side's user has to decide first: it knew another node under our name. Nil: no.
+  public var waits: Bool?
 
   /// A new peer.
-  public init(peer: Peer, safetyNumber: String, alreadyPaired: Bool = false) {
+  public init(peer: Peer, safetyNumber: String, alreadyPaired: Bool = false, waits: Bool? = nil) {
     self.peer = peer
     self.safetyNumber = safetyNumber
     self.alreadyPaired = alreadyPaired
+    self.waits = waits
   }
 
   private enum CodingKeys: String, CodingKey {
-    case peer
+    case peer, waits
     case safetyNumber = "safety_number"
     case alreadyPaired = "already_paired"
   }
@@ -121,25 +128,6 @@ public enum InviteResult: ResultBody {
     case .ticket(let ticket): try ticket.encode(to: encoder)
     case .paired(let pairing): try pairing.encode(to: encoder)
     }
-  }
-}
-
-/// Answer to `verify`.
-public struct VerifyResult: ResultBody {
-  /// The peer, as it is now.
-  public var peer: Peer
-  /// 60 digits that both sides must see alike.
-  public var safetyNumber: String
-
-  /// A safety number.
-  public init(peer: Peer, safetyNumber: String) {
-    self.peer = peer
-    self.safetyNumber = safetyNumber
-  }
-
-  private enum CodingKeys: String, CodingKey {
-    case peer
-    case safetyNumber = "safety_number"
   }
 }
 

@@ -30,7 +30,8 @@ struct NodeAdapter: NodeBackend {
   func invite(_ request: InviteRequest, replies: Replies) async throws -> InviteResult {
     try await translating {
       let invitation = try await node.invite(
-        alias: request.alias, lifeSeconds: request.expiresSeconds, addresses: request.addresses)
+        alias: request.alias, newMachine: request.newMachine, lifeSeconds: request.expiresSeconds,
+        addresses: request.addresses)
       let ticket = TicketResult(
         ticket: invitation.text, expires: invitation.expires, addresses: invitation.addresses, alias: request.alias)
       guard request.wait else { return .ticket(ticket) }
@@ -40,7 +41,12 @@ struct NodeAdapter: NodeBackend {
   }
 
   func join(_ request: JoinRequest, replies: Replies) async throws -> PairingResult {
-    try await translating { PairingResult(try await node.join(request.ticket, alias: request.alias)) }
+    try await translating {
+      let joined = try await node.join(request.ticket, alias: request.alias, newMachine: request.newMachine)
+      var pairing = PairingResult(joined.peer)
+      if joined.isWaiting { pairing.waits = true }
+      return pairing
+    }
   }
 
   func peers() async throws -> PeersResult {
@@ -50,13 +56,6 @@ struct NodeAdapter: NodeBackend {
   func rename(_ request: RenameRequest) async throws -> RenameResult {
     try await translating {
       RenameResult(old: request.old, peer: API.Peer(try await node.rename(request.old, to: request.new)))
-    }
-  }
-
-  func verify(_ request: VerifyRequest) async throws -> VerifyResult {
-    try await translating {
-      let peer = request.confirm ? try await node.confirm(request.peer) : try await node.summary(of: request.peer)
-      return VerifyResult(peer: API.Peer(peer), safetyNumber: peer.safetyNumber)
     }
   }
 
@@ -104,7 +103,8 @@ extension API.Peer {
   init(_ peer: PeerSummary) {
     self.init(
       alias: peer.alias, name: peer.name, node: peer.id, fingerprint: Fingerprint.text(nodeID: peer.id),
-      verified: peer.isVerified, blocked: peer.isBlocked, online: peer.isOnline, address: peer.addresses.first,
+      verified: peer.isVerified, blocked: peer.isBlocked, identity: peer.isIdentityChanged ? "changed" : "pinned",
+      online: peer.isOnline, address: peer.addresses.first,
       lastSeen: peer.lastSeen, paired: peer.added, session: peer.health)
   }
 }

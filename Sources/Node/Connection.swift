@@ -8,6 +8,11 @@ protocol Connection: Sendable {
   func send(_ message: [UInt8]) async throws
   /// The next message; nil when the other side has ended the stream. Throws when nothing came within `silence`.
   func receive(within silence: Duration) async throws -> [UInt8]?
+  /// Sends what is queued, and a last message, if that goes quickly; then ends both directions. Idempotent.
+  func close(saying last: [UInt8]?) async
+}
+
+extension Connection {
   /// Sends what is queued if that goes quickly, then ends both directions. Idempotent.
-  func close() async
+  func close() async { await close(saying: nil) }
 }

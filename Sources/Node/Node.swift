@@ -26,6 +26,9 @@ public actor Node {
   let listener: TCPListener
   var prekeys: PrekeyRing
   var peers: [NodeID: Peer] = [:]
+  /// Somebody adds, blocks or removes peers; others wait in line.
+  var isChangingPeers = false
+  var changeWaiters: [CheckedContinuation<Void, Never>] = []
   var door = DoorKeeper()
   /// Closes what stands in the doorway, by its number.
   var doorway: [UInt64: TCPStream] = [:]
@@ -118,12 +121,14 @@ public actor Node {
     let row: PeerRow
     let record: IdentityRecord
     let machine: PeerMachine
+    let claim: IdentityClaim?
     let expired: Outcome
   }
 
   /// The peers, each after a first tick, which deletes what has expired. That is to be committed before they are used.
   private static func load(context: NodeContext, prekeys: PrekeyRing) async throws -> [LoadedPeer] {
     var loaded: [LoadedPeer] = []
+    let claims = try await context.database.claims()
     for row in try await context.database.peers() {
       guard let snapshot = try await context.database.loadPeer(row.id) else { continue }
       do {
@@ -131,7 +136,9 @@ public actor Node {
         var machine = try PeerMachine(
           identity: context.identity, snapshot: snapshot, prekeys: prekeys, hello: [], crypto: context.crypto, key: context.key)
         let expired = try machine.tick(at: context.now)
-        loaded.append(LoadedPeer(row: row, record: record, machine: machine, expired: expired))
+        loaded.append(
+          LoadedPeer(
+            row: row, record: record, machine: machine, claim: claims.first { $0.peer == row.id }, expired: expired))
       } catch {
         context.logger.error("a peer's state is damaged", metadata: ["peer": "\(row.alias)", "error": "\(error)"])
       }
@@ -143,7 +150,7 @@ public actor Node {
     for peer in loaded {
       var machine = peer.machine
       machine.hello = hello()
-      let added = add(row: peer.row, record: peer.record, machine: machine)
+      let added = add(row: peer.row, record: peer.record, machine: machine, claim: peer.claim)
       for event in peer.expired.events { await added.note(event) }
     }
     accepting = Task { await self.acceptConnections() }
@@ -152,10 +159,10 @@ public actor Node {
     await readBacks.resume()
   }
 
-  /// Makes a peer live; the caller runs it.
+  /// Makes a peer live; the caller runs it. One that is blocked is only known.
   @discardableResult
-  func add(row: PeerRow, record: IdentityRecord, machine: PeerMachine) -> Peer {
-    let peer = Peer(context: context, row: row, record: record, machine: machine, inbox: self)
+  func add(row: PeerRow, record: IdentityRecord, machine: PeerMachine, claim: IdentityClaim? = nil) -> Peer {
+    let peer = Peer(context: context, row: row, record: record, machine: machine, claim: claim, inbox: self)
     peers[row.id] = peer
     // Who was paired before and pairs again: what ran over the old session ends with it.
     if let server = servers.removeValue(forKey: row.id) { Task { await server.stop() } }

@@ -12,6 +12,8 @@ public struct NodeError: Error, Sendable, CustomStringConvertible {
     case notFound = "not_found"
     /// Not paired, blocked, or a ticket that does not open the door.
     case notAllowed = "not_allowed"
+    /// A peer's identity key changed, and the user has not decided yet.
+    case identityChanged = "identity_changed"
     /// Bytes, a signature or a claim that do not verify.
     case integrity
     /// The peer could not be reached, or stopped answering.
@@ -34,7 +36,7 @@ public struct NodeError: Error, Sendable, CustomStringConvertible {
       case .usage: 2
       case .partial: 3
       case .notFound: 11
-      case .notAllowed: 12
+      case .notAllowed, .identityChanged: 12
       case .integrity: 13
       case .unreachable: 14
       case .noSpace: 15

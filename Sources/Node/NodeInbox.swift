@@ -9,6 +9,8 @@ internal import Transfer
 /// What peers say, once their session has committed it.
 extension Node: PeerInbox {
   func deliver(_ payload: Delivered, from peer: Peer) async {
+    // Revoked, blocked or paired anew while this was on its way.
+    guard peers[peer.id] === peer else { return }
     let message: ControlMessage
     do {
       guard let known = try ControlMessage.parse(payload.payload) else {

@@ -18,6 +18,8 @@ public struct PeerSummary: Sendable {
   public let isVerified: Bool
   /// Whether it is kept out until the user decides.
   public let isBlocked: Bool
+  /// Whether that is because another node claims to be this peer.
+  public let isIdentityChanged: Bool
   /// Whether a link is up.
   public let isOnline: Bool
   /// Unix seconds of the pairing.
@@ -35,7 +37,7 @@ extension Peer {
   func summary() -> PeerSummary {
     PeerSummary(
       alias: row.alias, id: id.hex, name: row.name, addresses: addresses.map(\.description), isVerified: row.verified,
-      isBlocked: row.blocked, isOnline: isLinked, added: row.added,
+      isBlocked: row.blocked, isIdentityChanged: claim != nil, isOnline: isLinked, added: row.added,
       lastSeen: isLinked ? context.now : row.lastSeen, health: machine.health.rawValue, safetyNumber: safetyNumber.digits)
   }
 
@@ -86,6 +88,11 @@ extension Node {
   /// Marks a peer verified: the user has compared safety numbers.
   public func confirm(_ alias: String) async throws -> PeerSummary {
     let peer = try await peer(alias: alias)
+    guard peer.claim == nil else {
+      throw NodeError(
+        .identityChanged, "\(alias): identity key changed, and --confirm alone does not say which number you compared",
+        hint: "`pawl verify \(alias)` shows both; then --accept-new --confirm, or --keep-old --confirm")
+    }
     try await context.database.setVerified(peer.id, true)
     if let row = try await context.database.peer(peer.id) { await peer.adopt(row: row) }
     return await peer.summary()
@@ -93,25 +100,27 @@ extension Node {
 
   /// Forgets a peer: sessions, prekeys, audience and transfers go in one transaction, running transfers end at once.
   public func revoke(_ alias: String) async throws -> (peer: PeerSummary, transfersEnded: Int) {
-    let peer = try await peer(alias: alias)
-    let summary = await peer.summary()
-    peers[peer.id] = nil
-    await servers.removeValue(forKey: peer.id)?.stop()
-    let ended = pulls.values.filter { $0.peer.id == peer.id }
-    for puller in ended { await puller.cancel(NodeError(.notAllowed, "\(alias) was revoked")) }
-    await peer.stop()
-    let revoked = try await context.database.revoke(peer.id)
-    // What was half fetched from it is of no use any more.
+    try await changingPeers {
+      let peer = try await self.peer(alias: alias)
+      let summary = await peer.summary()
+      let ended = await self.shut(peer, because: NodeError(.notAllowed, "\(summary.alias) was revoked"))
+      let revoked = try await self.context.database.revoke(peer.id)
+      await self.discard(revoked)
+      self.context.logger.info("revoked", metadata: ["peer": "\(summary.alias)"])
+      return (summary, revoked?.transfers.count ?? ended)
+    }
+  }
+
+  /// What was half fetched from a revoked peer is of no use any more.
+  func discard(_ revoked: Revoked?) async {
     for transfer in revoked?.transfers ?? [] where !transfer.plan.isEmpty {
       guard let plan = try? PlacementPlan(decoding: transfer.plan) else { continue }
       try? await context.threads.files.run { try PartialFolder.discard(plan) }
     }
-    context.logger.info("revoked", metadata: ["peer": "\(alias)"])
-    return (summary, revoked?.transfers.count ?? ended.count)
   }
 
   /// Throws unless the alias is well-formed and nobody else has it.
-  func checkFree(alias: String, unless owner: NodeID? = nil) async throws {
+  func checkFree(alias: String, unless owner: NodeID? = nil, hint: String? = nil) async throws {
     guard alias != Self.everyone else {
       throw NodeError(.usage, "“\(alias)” means every peer, so no peer can be called that", hint: "choose another alias")
     }
@@ -121,7 +130,9 @@ extension Node {
         hint: "letters, digits, dots, hyphens and underscores, at most 64, beginning with a letter or digit")
     }
     if let taken = try await context.database.peer(alias: alias), taken.id != owner {
-      throw NodeError(.conflict, "the alias \(alias) is taken", hint: "choose another, or `pawl peer rename \(alias) …` first")
+      throw NodeError(
+        .conflict, "the alias \(alias) is taken",
+        hint: hint.map { "\($0); else choose another alias" } ?? "choose another, or `pawl peer rename \(alias) …` first")
     }
   }
 

@@ -61,6 +61,7 @@ extension Node {
 extension Peer {
   /// What a user should know of the session with this peer.
   func warnings() -> [String] {
+    if claim != nil { return ["\(row.alias): identity key changed - blocked until you decide: pawl verify \(row.alias)"] }
     var texts: [String] = []
     for event in hadNews {
       switch event {

@@ -3,7 +3,7 @@ internal import Logging
 internal import Session
 internal import Store
 
-/// Pairing: a ticket lets one new peer in, and both sides know each other's identity afterwards.
+/// The inviter's side of pairing: a ticket lets one new peer in, and both sides know each other's identity afterwards.
 extension Node {
   /// How long a ticket lives unless the user says otherwise.
   public static let defaultTicketSeconds: UInt64 = 15 * 60
@@ -11,8 +11,6 @@ extension Node {
   public static let maximumTicketSeconds: UInt64 = 7 * 24 * 3_600
   /// How long an expired ticket is remembered.
   static let expiredTicketSeconds: UInt64 = 24 * 3_600
-  /// For the inviter's word, once the joiner has introduced itself.
-  static let pairingAnswerTime = Duration.seconds(10)
 
   /// A ticket as its creator hands it on.
   public struct Invitation: Sendable {
@@ -28,12 +26,17 @@ extension Node {
 
   // MARK: Invite
 
-  /// Makes a ticket for one new peer.
-  public func invite(alias: String?, lifeSeconds: UInt64, addresses: [String]) async throws -> Invitation {
+  /// Makes a ticket for one new peer, or for a peer's new machine: then `alias` is that peer's.
+  public func invite(
+    alias: String?, newMachine: Bool = false, lifeSeconds: UInt64, addresses: [String]
+  ) async throws -> Invitation {
     guard lifeSeconds > 0, lifeSeconds <= Self.maximumTicketSeconds else {
       throw NodeError(.usage, "a ticket may live from one second to seven days")
     }
-    if let alias { try await checkFree(alias: alias) }
+    let replaced = newMachine ? try await peerWithNewMachine(alias) : nil
+    if let alias, replaced == nil {
+      try await checkFree(alias: alias, hint: "for a new machine of theirs: `pawl invite \(alias) --new-machine`")
+    }
     var reachable: [PeerAddress] = []
     for text in addresses {
       guard let address = try? PeerAddress(text) else {
@@ -50,7 +53,8 @@ extension Node {
     let expires = context.now + lifeSeconds
     let ticket = try Ticket.mint(
       for: context.identity, addresses: reachable, expires: expires, randomness: context.crypto.randomness)
-    let row = TicketRow(id: ticket.id, bytes: ticket.bytes, expires: expires, alias: alias, state: .open, spoiltCount: 0)
+    let row = TicketRow(
+      id: ticket.id, bytes: ticket.bytes, expires: expires, alias: await replaced?.row.alias ?? alias, replaces: replaced?.id)
     do { try await context.database.addTicket(row, now: context.now) } catch {
       guard error.code == .tooManyTickets else { throw error }
       throw NodeError(.noSpace, "too many tickets are open", hint: "wait until some expire, or let teammates use them")
@@ -58,11 +62,20 @@ extension Node {
     return Invitation(id: ticket.id, text: ticket.text, expires: expires, addresses: reachable.map(\.description))
   }
 
+  /// The peer that the user says has a new machine.
+  func peerWithNewMachine(_ alias: String?) async throws -> Peer {
+    guard let alias else { throw NodeError(.usage, "say whose new machine it is", hint: "give the alias that the peer has") }
+    let peer = try await peer(alias: alias)
+    guard await !peer.row.blocked else { throw NodeError.identityChanged(await peer.row.alias) }
+    return peer
+  }
+
   /// Waits until the ticket is used. Throws when it expires; withdraws it when the waiting task is cancelled.
   public func awaitUse(of invitation: Invitation) async throws -> PeerSummary {
     let waiter = TicketWaiter(expires: invitation.expires)
-    if let row = try await context.database.ticket(invitation.id), case .usedBy(let id) = row.state, let peer = peers[id] {
-      return await peer.summary()
+    if let row = try await context.database.ticket(invitation.id), case .usedBy(let id) = row.state {
+      for peer in peers.values where peer.claim?.newcomer.id == id { throw NodeError.identityChanged(await peer.row.alias) }
+      if let peer = peers[id] { return await peer.summary() }
     }
     ticketWaiters[invitation.id, default: []].append(waiter)
     let timer = Task { [context] in
@@ -119,195 +132,83 @@ extension Node {
     }
   }
 
+  /// What becomes of a joiner that has proved to hold the ticket.
+  private enum Admission: Sendable {
+    /// It is a peer: the connection becomes its link.
+    case peer(Peer, Bundle)
+    /// The user has to decide about it first. The alias is that of the peer it is a question of.
+    case waiting(String, Bundle)
+    /// It is told so.
+    case refused(PairRefusal)
+    /// It is told nothing.
+    case ignored
+  }
+
   private func admit(_ record: IdentityRecord, _ card: Card, ticket: [UInt8], over connection: SecureConnection) async throws {
-    // A node that pairs again keeps what we know of it; its old links end here.
-    let existing = peers.removeValue(forKey: record.id)
-    await existing?.stop()
-    var machine =
-      await existing?.machine
-      ?? PeerMachine(identity: context.identity, peer: record, prekeys: prekeys, hello: hello(), crypto: context.crypto)
-    let before = machine
-    let (bundle, commit) = try machine.pairingBundle(at: context.now)
-    let newcomer = NewPeer(
-      id: record.id, record: record.bytes, name: card.name, addresses: card.addresses.map(\.description), added: context.now)
-    let outcome: PairingOutcome
-    do {
-      outcome = try await context.database.completePairing(ticket: ticket, peer: newcomer, commits: [commit], now: context.now)
-    } catch {
-      if let existing { await add(row: existing.row, record: record, machine: before).run() }
-      throw error
-    }
-    switch outcome {
-    case .paired(let row), .repeated(let row):
-      let peer = add(row: row, record: record, machine: machine)
+    switch try await changingPeers({ try await self.enrol(record, card, ticket: ticket) }) {
+    case .peer(let peer, let bundle):
       let ours = Introduction(record: context.identity.record.bytes, bundle: bundle.bytes, card: try self.card())
       try await connection.send(LinkFrame.pairAccepted(ours).encoded)
       await peer.attach(Link(number: LinkNumber.next(), connection: connection, dialled: nil, peerStarts: true))
       await peer.run()
-      context.logger.info("paired", metadata: ["peer": "\(row.alias)", "id": "\(record.id.hex)"])
       let summary = await peer.summary()
+      context.logger.info("paired", metadata: ["peer": "\(summary.alias)", "id": "\(record.id.hex)"])
       for waiter in ticketWaiters.removeValue(forKey: ticket) ?? [] { waiter.succeed(summary) }
-    case .used, .expired, .spoilt, .withdrawn, .unknown:
-      if let existing { await add(row: existing.row, record: record, machine: before).run() }
-      let refusal: PairRefusal? =
-        switch outcome {
-        case .used: .used
-        case .expired: .expired
-        case .spoilt: .spoilt
-        default: nil
-        }
-      if let refusal { try await connection.send(LinkFrame.pairRefused(refusal).encoded) }
-      await connection.close()
+    case .waiting(let alias, let bundle):
+      for waiter in ticketWaiters.removeValue(forKey: ticket) ?? [] { waiter.fail(NodeError.identityChanged(alias)) }
+      let ours = Introduction(record: context.identity.record.bytes, bundle: bundle.bytes, card: try self.card())
+      try await connection.send(LinkFrame.pairAccepted(ours).encoded)
+      // In the place of COUNTERS: the joiner has its answer, and is let in when the user wants it.
+      await connection.close(saying: LinkFrame.close.encoded)
+    case .refused(let refusal): await connection.close(saying: LinkFrame.pairRefused(refusal).encoded)
+    case .ignored: await connection.close()
     }
   }
 
-  // MARK: Join
-
-  /// Pairs with the node that made the ticket.
-  public func join(_ text: String, alias: String?) async throws -> PeerSummary {
-    let ticket = try Self.read(ticket: text)
-    guard ticket.node != id else {
-      throw NodeError(.usage, "this ticket is this node's own", hint: "run `pawl join` on the teammate's machine")
-    }
-    guard !ticket.isExpired(at: context.now) else {
-      throw NodeError(.timeout, "the ticket has expired", hint: "ask for a new one")
-    }
-    if let alias { try await checkFree(alias: alias, unless: ticket.node) }
-    let answer: Dialler.Answer
-    do {
-      let dialler = Dialler(
-        context: context, preamble: .pair, remoteKey: ticket.linkKey, psk: ticket.psk, firstPayload: ticket.id)
-      answer = try await dialler.dial(ticket.addresses)
-    } catch let failure as Dialler.Failure { throw Self.explain(failure) }
-    let bundle = try prekeys.bundle(from: context.identity, to: ticket.node, at: context.now, crypto: context.crypto)
-    let ours = Introduction(record: context.identity.record.bytes, bundle: bundle.bytes, card: try card())
-    let connection = try await answer.driver.complete(payload: ours.encoded)
-    do { return try await finishJoining(ticket, alias: alias, connection, at: answer.address) } catch {
-      await connection.close()
-      throw error
-    }
-  }
-
-  private func finishJoining(
-    _ ticket: Ticket, alias: String?, _ connection: SecureConnection, at address: PeerAddress
-  ) async throws -> PeerSummary {
-    let reply: [UInt8]?
-    do { reply = try await connection.receive(within: Self.pairingAnswerTime) } catch { reply = nil }
-    guard let reply else {
-      throw NodeError(
-        .notAllowed, "the node at \(address) closed the connection without an answer",
-        hint: "the ticket may have been withdrawn; ask for a new one, or try again")
-    }
-    switch try LinkFrame(parsing: reply.span) {
-    case .pairRefused(.used):
-      throw NodeError(.notAllowed, "the ticket was already used by another node", hint: "ask for a new one")
-    case .pairRefused(.expired):
-      throw NodeError(.timeout, "the ticket has expired, says the inviter", hint: "ask for a new one")
-    case .pairRefused(.spoilt):
-      throw NodeError(
-        .notAllowed, "the inviter did not accept this node's identity, or the ticket is spoilt", hint: "ask for a new one")
-    case .pairAccepted(let introduction):
-      let (record, bundle) = try introduction.verify(by: id, expecting: ticket.node, linkKey: ticket.linkKey, at: context.now)
-      return try await adopt(record, bundle, introduction.card, alias: alias, connection, at: address, known: ticket.addresses)
-    default: throw NodeError(.integrity, "the node at \(address) answered with something else than a pairing")
-    }
-  }
-
-  private func adopt(
-    _ record: IdentityRecord, _ bundle: Bundle, _ card: Card, alias: String?, _ connection: SecureConnection,
-    at address: PeerAddress, known: [PeerAddress]
-  ) async throws -> PeerSummary {
-    let existing = peers.removeValue(forKey: record.id)
-    await existing?.stop()
+  private func enrol(_ record: IdentityRecord, _ card: Card, ticket: [UInt8]) async throws -> Admission {
+    // A node that pairs again keeps what we know of it; its old links end here.
+    let existing = peers[record.id]
+    await existing?.stop(because: NodeError(.unreachable, "it is being paired anew", hint: "try again"))
+    let likeness = existing == nil ? await likeness(of: record, name: card.name, places: card.addresses) : nil
     var machine =
       await existing?.machine
       ?? PeerMachine(identity: context.identity, peer: record, prekeys: prekeys, hello: hello(), crypto: context.crypto)
-    let outcome = try machine.start(with: bundle, at: context.now)
-    var addresses = [address]
-    for candidate in card.addresses + known where !addresses.contains(candidate) { addresses.append(candidate) }
-    let newcomer = NewPeer(
-      id: record.id, record: record.bytes, name: card.name,
-      addresses: addresses.prefix(PeerAddress.maximumCount).map(\.description), added: context.now)
-    let wish: AliasWish = alias.map { .given($0) } ?? .wanted(card.name)
-    let row = try await context.database.addPeer(newcomer, alias: wish, commits: [outcome.commit])
-    let peer = add(row: row, record: record, machine: machine)
-    await peer.attach(Link(number: LinkNumber.next(), connection: connection, dialled: address))
-    await peer.run()
-    context.logger.info("paired", metadata: ["peer": "\(row.alias)", "id": "\(record.id.hex)"])
-    return await peer.summary()
-  }
-
-  // MARK: Errors
-
-  private static func read(ticket text: String) throws -> Ticket {
-    do { return try Ticket(text) } catch {
-      switch error.code {
-      case .notATicket: throw NodeError(.usage, "this is not a ticket", hint: "a ticket is one line that begins with pawl1")
-      case .truncated: throw NodeError(.usage, "the ticket is incomplete", hint: "copy the whole line")
-      case .mistyped:
-        throw NodeError(.usage, "the ticket is damaged: its checksum does not match", hint: "copy it again, do not type it")
-      case .unsupportedVersion:
-        throw NodeError(.usage, "the ticket is of a version that this program does not know", hint: "update pawl")
-      default: throw NodeError(.usage, "the ticket carries no usable address", hint: "ask for a new one")
-      }
+    let before = machine
+    let outcome: PairingOutcome
+    let bundle: Bundle
+    do {
+      let commit: SessionCommit
+      (bundle, commit) = try machine.pairingBundle(at: context.now)
+      let newcomer = NewPeer(
+        id: record.id, record: record.bytes, name: card.name, addresses: card.addresses.map(\.description), added: context.now)
+      outcome = try await context.database.completePairing(
+        ticket: ticket, peer: newcomer, likeness: likeness, commits: [commit], now: context.now)
+    } catch {
+      if let existing { await add(row: existing.row, record: record, machine: before, claim: existing.claim).run() }
+      throw error
     }
-  }
-
-  private static func explain(_ failure: Dialler.Failure) -> NodeError {
-    guard failure.answered.isEmpty else {
-      let places = failure.answered.map(\.description).joined(separator: ", ")
-      return NodeError(
-        .notAllowed, "\(places) answered, but does not know this ticket or is another node",
-        hint: "the ticket may have been withdrawn or belong to another node; ask for a new one")
+    switch outcome {
+    case .paired(let row), .repeated(let row):
+      let peer = add(row: row, record: record, machine: machine, claim: existing?.claim)
+      return row.blocked ? .waiting(row.alias, bundle) : .peer(peer, bundle)
+    case .claimed(let claim):
+      try await block(claim)
+      // Without a one-time pair: those are kept for peers alone.
+      let bare = try prekeys.bundle(from: context.identity, to: record.id, at: context.now, crypto: context.crypto)
+      return .waiting(await alias(of: claim.peer), bare)
+    case .occupied:
+      context.logger.warning(
+        "another node claims to be a peer about whom you have to decide first: refused",
+        metadata: ["name": "\(card.name)", "id": "\(record.id.hex)"])
+      return .refused(.spoilt)
+    case .used, .expired, .spoilt, .withdrawn, .unknown: break
     }
-    let places = failure.silent.map(\.description).joined(separator: ", ")
-    return NodeError(
-      .unreachable, "nobody answered at \(places)",
-      hint: "is the inviter's node still running, and is its port open to this machine?")
-  }
-}
-
-/// Waits for one ticket to be used; told exactly once.
-final class TicketWaiter: Sendable {
-  let expires: UInt64
-
-  private enum State {
-    case idle
-    case waiting(CheckedContinuation<PeerSummary, any Error>)
-    case told(Result<PeerSummary, any Error>)
-    case done
-  }
-  private let state = Locked<State>(.idle)
-
-  init(expires: UInt64) { self.expires = expires }
-
-  func wait(_ continuation: CheckedContinuation<PeerSummary, any Error>) {
-    let early: Result<PeerSummary, any Error>? = state.withLock { state in
-      guard case .told(let result) = state else {
-        state = .waiting(continuation)
-        return nil
-      }
-      state = .done
-      return result
+    if let existing { await add(row: existing.row, record: record, machine: before, claim: existing.claim).run() }
+    switch outcome {
+    case .used: return .refused(.used)
+    case .expired: return .refused(.expired)
+    case .spoilt: return .refused(.spoilt)
+    default: return .ignored
     }
-    if let early { continuation.resume(with: early) }
-  }
-
-  func succeed(_ summary: PeerSummary) { tell(.success(summary)) }
-  func fail(_ error: any Error) { tell(.failure(error)) }
-
-  private func tell(_ result: Result<PeerSummary, any Error>) {
-    let waiting: CheckedContinuation<PeerSummary, any Error>? = state.withLock { state in
-      switch state {
-      case .idle:
-        state = .told(result)
-        return nil
-      case .waiting(let continuation):
-        state = .done
-        return continuation
-      case .told, .done: return nil
-      }
-    }
-    waiting?.resume(with: result)
   }
 }

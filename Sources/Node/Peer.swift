@@ -28,6 +28,8 @@ actor Peer {
   /// Where the peer may be reached, best first.
   var addresses: [PeerAddress]
   private(set) var isStopped = false
+  /// The question that keeps this peer blocked.
+  nonisolated let claim: IdentityClaim?
 
   /// Receives what the session delivers, once a payload is committed.
   private let inbox: any PeerInbox
@@ -35,6 +37,8 @@ actor Peer {
   private var isWorking = false
   private var backlogWaiters: [CheckedContinuation<Void, Never>] = []
   private var readinessWaiters: [CheckedContinuation<Void, Never>] = []
+  private var idleWaiters: [CheckedContinuation<Void, Never>] = []
+  private var stopReason = NodeError(.unreachable, "the node is shutting down")
   private var dialling: Task<Void, Never>?
   /// How long to wait before the next attempt to reach the peer.
   var backoff = Backoff()
@@ -57,8 +61,12 @@ actor Peer {
     case hello([UInt8])
   }
 
-  init(context: NodeContext, row: PeerRow, record: IdentityRecord, machine: PeerMachine, inbox: any PeerInbox) {
+  init(
+    context: NodeContext, row: PeerRow, record: IdentityRecord, machine: PeerMachine, claim: IdentityClaim? = nil,
+    inbox: any PeerInbox
+  ) {
     self.context = context
+    self.claim = claim
     self.row = row
     self.record = record
     self.machine = machine
@@ -71,9 +79,9 @@ actor Peer {
 
   // MARK: Links
 
-  /// Takes over a link whose handshake is done, and reads it until it ends.
-  func attach(_ link: Link) {
-    guard !isStopped else {
+  /// Takes over a link whose handshake is done, and reads it until it ends. `first` was read from it already.
+  func attach(_ link: Link, first: LinkFrame? = nil) {
+    guard !isStopped, !row.blocked else {
       Task { await link.connection.close() }
       return
     }
@@ -85,6 +93,7 @@ actor Peer {
     context.logger.info(
       "linked", metadata: ["peer": "\(row.alias)", "at": "\(link.connection.remoteName)", "dialled": "\(link.dialled != nil)"])
     post(.linkUp(link))
+    if let first { post(.frame(first)) }
     Task { await self.read(link) }
     Task { await self.keepAlive(link) }
   }
@@ -171,6 +180,9 @@ actor Peer {
   private func drain() async {
     while !work.isEmpty, !isStopped { await step() }
     isWorking = false
+    let waiting = idleWaiters
+    idleWaiters = []
+    for waiter in waiting { waiter.resume() }
   }
 
   /// Decides on what is ready together, commits it, and only then acts on it.
@@ -277,6 +289,7 @@ actor Peer {
 
   /// Waits for a link and a confirmed session, dialling at once if there is neither.
   func ready(by deadline: Deadline) async throws {
+    if row.blocked { throw NodeError.identityChanged(row.alias) }
     let before = timesTurnedAway
     while !isReady, !isStopped {
       await nudge.fire()
@@ -284,8 +297,9 @@ actor Peer {
       // Once may be a node that is just shutting down.
       guard timesTurnedAway < before + 2 else {
         throw NodeError(
-          .notAllowed, "\(row.alias) is there, but does not take this node for a peer: it may have revoked the pairing",
-          hint: "ask for a new ticket (`pawl invite` there) and run `pawl join` here")
+          .notAllowed,
+          "\(row.alias) is there, but does not take this node for a peer: it may have revoked the pairing, or have to decide first",
+          hint: "`pawl peers` there shows an open question; else ask for a new ticket, and run `pawl join` here")
       }
       guard let remaining = deadline.remaining, remaining > .zero else {
         throw NodeError(
@@ -303,7 +317,7 @@ actor Peer {
       }
       timer.cancel()
     }
-    if isStopped { throw NodeError(.notAllowed, "\(row.alias) is no longer paired") }
+    if isStopped { throw stopReason }
   }
 
   private func wakeReadiness() {
@@ -316,28 +330,31 @@ actor Peer {
 
   /// Begins to keep a link up.
   func run() {
-    guard dialling == nil, !isStopped else { return }
+    guard dialling == nil, !isStopped, !row.blocked else { return }
     dialling = Task { await self.keepLinked() }
   }
 
-  /// Ends all links; nothing is sent or received afterwards.
-  func stop() async {
+  /// Ends all links at once; nothing is sent or acted upon afterwards. Returning means that what was being committed is, so that the
+  /// machine is what the store has.
+  func stop(because reason: NodeError? = nil) async {
     isStopped = true
+    if let reason { stopReason = reason }
     dialling?.cancel()
     await nudge.fire()
-    replies.failAll(NodeError(.unreachable, "the node is shutting down"))
+    replies.failAll(stopReason)
     wakeBacklog()
     wakeReadiness()
-    await dropLinks(saying: true)
+    await dropLinks(saying: LinkFrame.close.encoded)
+    while isWorking { await withCheckedContinuation { idleWaiters.append($0) } }
   }
 
-  private func dropLinks(saying goodbye: Bool = false) async {
+  /// Side by side: each may take a moment, if the peer reads slowly on purpose.
+  private func dropLinks(saying goodbye: [UInt8]? = nil) async {
     let dropped = links
     links = []
     machine.linkDown()
-    for link in dropped {
-      if goodbye { try? await link.connection.send(LinkFrame.close.encoded) }
-      await link.connection.close()
+    await withTaskGroup(of: Void.self) { group in
+      for link in dropped { group.addTask { await link.connection.close(saying: goodbye) } }
     }
   }
 }

@@ -20,6 +20,7 @@ extension Node: PublisherBook {
         .notAllowed, "\(entry.name) was published by a node that is not known here: \(publisher.hex.prefix(16))",
         hint: "pair with its publisher first")
     }
+    if let peer = peers[publisher], await peer.row.blocked { throw NodeError.identityChanged(await peer.row.alias) }
     // A manifest may have 100,000 files: not on the loop.
     let manifest = try await context.threads.files.run {
       try signed.open(digest: entry.digest, publisher: entry.publisher) { body, signature in

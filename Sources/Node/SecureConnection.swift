@@ -32,6 +32,14 @@ actor SecureConnection: Connection {
   }
 
   func send(_ message: [UInt8]) async throws {
+    try enqueue(message)
+    while queued.count > Self.highWaterBytes, failure == nil {
+      await withCheckedContinuation { waiters.append($0) }
+    }
+    if let failure { throw failure }
+  }
+
+  private func enqueue(_ message: [UInt8]) throws {
     if let failure { throw failure }
     let sealed = try transport.encrypt(message)
     var frame = ByteWriter(capacity: sealed.count + 2)
@@ -42,10 +50,6 @@ actor SecureConnection: Connection {
       isWriting = true
       Task { await self.writeQueued() }
     }
-    while queued.count > Self.highWaterBytes, failure == nil {
-      await withCheckedContinuation { waiters.append($0) }
-    }
-    if let failure { throw failure }
   }
 
   private func writeQueued() async {
@@ -76,7 +80,8 @@ actor SecureConnection: Connection {
     }
   }
 
-  func close() async {
+  func close(saying last: [UInt8]?) async {
+    if let last { try? enqueue(last) }
     let deadline = Deadline.after(Self.flushTime)
     while isWriting, failure == nil, !deadline.isPast {
       try? await loop.sleep(for: .milliseconds(5))

@@ -66,7 +66,11 @@ extension Node {
     _ request: ShareCommand, progress: @escaping @Sendable (_ hashedBytes: Int, _ totalBytes: UInt64) -> Void
   ) async throws -> ShareSummary {
     var members: [Audience.Member] = request.toAll ? [.all] : []
-    for alias in request.to { members.append(.peer(try await peer(alias: alias).id)) }
+    for alias in request.to {
+      let peer = try await peer(alias: alias)
+      if await peer.row.blocked { throw NodeError.identityChanged(await peer.row.alias) }
+      members.append(.peer(peer.id))
+    }
     guard request.note.utf8.count <= Manifest.maximumNoteBytes else {
       throw NodeError(.usage, "the note is longer than \(Manifest.maximumNoteBytes) bytes")
     }

@@ -26,6 +26,7 @@ struct RowReader {
   let row: Row
 
   func bytes(_ name: String) -> [UInt8] { [UInt8](row[name] as Data) }
+  func optionalBytes(_ name: String) -> [UInt8]? { (row[name] as Data?).map { [UInt8]($0) } }
   func text(_ name: String) -> String { row[name] }
   func optionalText(_ name: String) -> String? { row[name] }
   func flag(_ name: String) -> Bool { row[name] }

@@ -86,17 +86,23 @@ public struct TicketRow: Hashable, Sendable {
   public let expires: UInt64
   /// The alias that the inviter chose for the joiner.
   public let alias: String?
+  /// The peer whose new machine it was made for.
+  public let replaces: NodeID?
   /// What became of it.
   public let state: TicketState
   /// How many joiners proved the secret and then sent nonsense.
   public let spoiltCount: Int
 
   /// A ticket, new unless said otherwise.
-  public init(id: [UInt8], bytes: [UInt8], expires: UInt64, alias: String?, state: TicketState = .open, spoiltCount: Int = 0) {
+  public init(
+    id: [UInt8], bytes: [UInt8], expires: UInt64, alias: String?, replaces: NodeID? = nil, state: TicketState = .open,
+    spoiltCount: Int = 0
+  ) {
     self.id = id
     self.bytes = bytes
     self.expires = expires
     self.alias = alias
+    self.replaces = replaces
     self.state = state
     self.spoiltCount = spoiltCount
   }
@@ -116,6 +122,10 @@ public enum PairingOutcome: Hashable, Sendable {
   case paired(PeerRow)
   /// The same joiner again: its answer was lost. Nothing was changed but what the commits say.
   case repeated(PeerRow)
+  /// The ticket is the newcomer's, and the user is asked whether it is a peer whose identity changed.
+  case claimed(IdentityClaim)
+  /// The user is asked about another newcomer already. Nothing was changed.
+  case occupied
   /// Somebody else used it.
   case used
   /// Too late.

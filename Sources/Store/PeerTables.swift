@@ -87,15 +87,7 @@ extension Database {
   /// Forgets a peer: sessions, keys, outbox, tickets it used, what it may see, what it told us, its transfers. One transaction, then the
   /// log is cut. Records of files that were delivered stay, without the peer: the files are the user's. Nil if there is no such peer.
   public func revoke(_ id: NodeID) throws(StoreError) -> Revoked? {
-    let revoked: Revoked? = try write { db in
-      guard let peer = try PeerRow.find(db, id) else { return nil }
-      let transfers = try db.rows("SELECT * FROM transfer WHERE peer = ?", [id.column]) { try TransferRow($0) }
-      try db.run("DELETE FROM ticket WHERE used_by = ?", [id.column])
-      try db.run("DELETE FROM seen_version WHERE publisher = ?", [id.column])
-      try db.run("DELETE FROM known_manifest WHERE publisher = ?", [id.column])
-      try db.run("DELETE FROM peer WHERE id = ?", [id.column])
-      return Revoked(peer: peer, transfers: transfers)
-    }
+    let revoked = try write { db in try PeerRow.revoke(db, id) }
     if revoked != nil { keysBecameStale(now: true) }
     return revoked
   }
@@ -132,6 +124,17 @@ extension PeerRow {
   static func known(_ db: GRDB.Database, _ id: NodeID) throws -> PeerRow {
     guard let row = try find(db, id) else { throw StoreError.unknownPeer(id.hex) }
     return row
+  }
+
+  /// Deletes a peer and all that hangs on it, an open question about it and its newcomer included.
+  static func revoke(_ db: GRDB.Database, _ id: NodeID) throws -> Revoked? {
+    guard let peer = try find(db, id) else { return nil }
+    let transfers = try db.rows("SELECT * FROM transfer WHERE peer = ?", [id.column]) { try TransferRow($0) }
+    try db.run("DELETE FROM ticket WHERE used_by = ?1 OR used_by = (SELECT id FROM claim WHERE peer = ?1)", [id.column])
+    try db.run("DELETE FROM seen_version WHERE publisher = ?", [id.column])
+    try db.run("DELETE FROM known_manifest WHERE publisher = ?", [id.column])
+    try db.run("DELETE FROM peer WHERE id = ?", [id.column])
+    return Revoked(peer: peer, transfers: transfers)
   }
 
   /// Inserts a peer, or renews one that is known: its record is the same (the id is its hash), its alias stays its own.

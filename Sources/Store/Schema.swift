@@ -18,6 +18,7 @@ enum Schema {
       try db.execute(sql: transfers)
     }
     migrator.registerMigration("2") { db in try db.execute(sql: heldBundles) }
+    migrator.registerMigration("3") { db in try db.execute(sql: claims) }
     migrator.registerMigration(sealing) { db in
       guard let key else { throw StoreError(.database, "", detail: "no key to seal the state under") }
       try StateSealing.reseal(db, from: nil, to: key)
@@ -78,6 +79,15 @@ enum Schema {
     CREATE TABLE known_manifest (
       digest BLOB PRIMARY KEY, publisher BLOB NOT NULL, name TEXT NOT NULL, version INTEGER NOT NULL, bytes BLOB NOT NULL,
       signature BLOB NOT NULL) STRICT;
+    """
+
+  /// One open question a peer at most, and one a newcomer.
+  private static let claims = """
+    CREATE TABLE claim (
+      peer BLOB PRIMARY KEY REFERENCES peer ON DELETE CASCADE, id BLOB NOT NULL UNIQUE CHECK (length(id) = 32),
+      record BLOB NOT NULL, name TEXT NOT NULL, addresses TEXT NOT NULL, reason TEXT NOT NULL, bundle BLOB,
+      came INTEGER NOT NULL) STRICT;
+    ALTER TABLE ticket ADD COLUMN replaces BLOB;
     """
 
   private static let transfers = """

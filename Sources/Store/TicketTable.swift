@@ -8,14 +8,16 @@ extension Database {
   public func addTicket(_ ticket: TicketRow, now: UInt64) throws(StoreError) {
     let expired = try write { db in
       let expired = try Self.deleteExpired(db, now)
-      if let alias = ticket.alias, try PeerRow.find(db, alias: alias) != nil { throw StoreError.aliasTaken(alias) }
+      if let alias = ticket.alias, let owner = try PeerRow.find(db, alias: alias), owner.id != ticket.replaces {
+        throw StoreError.aliasTaken(alias)
+      }
       let alive = try Int.fetchOne(db, sql: "SELECT count(*) FROM ticket WHERE used_by IS NULL AND NOT withdrawn") ?? 0
       guard alive < TicketRow.maximumAlive else {
         throw StoreError(.tooManyTickets, detail: "\(TicketRow.maximumAlive) tickets are alive already")
       }
       try db.run(
-        "INSERT INTO ticket (id, bytes, expires, alias) VALUES (?, ?, ?, ?)",
-        [ticket.id.column, ticket.bytes.column, ticket.expires.column, ticket.alias])
+        "INSERT INTO ticket (id, bytes, expires, alias, replaces) VALUES (?, ?, ?, ?, ?)",
+        [ticket.id.column, ticket.bytes.column, ticket.expires.column, ticket.alias, ticket.replaces?.column])
       return expired
     }
     if expired > 0 { keysBecameStale(now: true) }
@@ -53,8 +55,12 @@ extension Database {
 
   /// The inviter's side of pairing: {peer, ticket used by this joiner, first state of its session} in one transaction, or a refusal
   /// that changes nothing. Only then may the inviter answer. If the ticket names an alias that was taken since, `-2` is added.
+  ///
+  /// - Parameter likeness: the peer that the joiner seems to be under new keys. Then {question, ticket used} are the transaction, and
+  ///   so they are with a ticket that was made for a peer's new machine.
   public func completePairing(
-    ticket id: [UInt8], peer: NewPeer, commits: [SessionCommit] = [], prekeys: PrekeyCommit? = nil, now: UInt64
+    ticket id: [UInt8], peer: NewPeer, likeness: (peer: NodeID, reason: ClaimReason)? = nil, commits: [SessionCommit] = [],
+    prekeys: PrekeyCommit? = nil, now: UInt64
   ) throws(StoreError) -> PairingOutcome {
     try write { db in
       guard let ticket = try TicketRow.find(db, id) else { return .unknown }
@@ -62,20 +68,37 @@ extension Database {
       guard !ticket.isSpoilt else { return .spoilt }
       switch ticket.state {
       case .withdrawn: return .withdrawn
-      case .usedBy(let joiner):
-        guard joiner == peer.id else { return .used }
+      case .usedBy(let joiner) where joiner != peer.id: return .used
+      case .usedBy, .open: break
+      }
+      let isKnown = try PeerRow.find(db, peer.id) != nil
+      if !isKnown, let claim = try Self.claim(db, of: peer, likeness: likeness, ticket: ticket) {
+        guard case .open(let claim) = try claim.open(db) else { return .occupied }
+        try db.run("UPDATE ticket SET used_by = ? WHERE id = ?", [peer.id.column, id.column])
+        return .claimed(claim)
+      }
+      guard ticket.state == .open else {
         let row = try PeerRow.insert(db, peer, .wanted(peer.name))
         try SessionWriter.apply(db, commits, prekeys, key)
         return .repeated(row)
-      case .open:
-        let alias = ticket.alias ?? (peer.name.isEmpty ? "peer" : peer.name)
-        let isFree = try ticket.alias != nil && PeerRow.find(db, alias: alias) == nil
-        let row = try PeerRow.insert(db, peer, isFree ? .given(alias) : .wanted(alias))
-        try db.run("UPDATE ticket SET used_by = ? WHERE id = ?", [peer.id.column, id.column])
-        try SessionWriter.apply(db, commits, prekeys, key)
-        return .paired(row)
       }
+      let alias = ticket.alias ?? (peer.name.isEmpty ? "peer" : peer.name)
+      let isFree = try ticket.alias != nil && PeerRow.find(db, alias: alias) == nil
+      let row = try PeerRow.insert(db, peer, isFree ? .given(alias) : .wanted(alias))
+      try db.run("UPDATE ticket SET used_by = ? WHERE id = ?", [peer.id.column, id.column])
+      try SessionWriter.apply(db, commits, prekeys, key)
+      return .paired(row)
     }
+  }
+
+  private static func claim(
+    _ db: GRDB.Database, of newcomer: NewPeer, likeness: (peer: NodeID, reason: ClaimReason)?, ticket: TicketRow
+  ) throws -> IdentityClaim? {
+    if let peer = ticket.replaces, try PeerRow.find(db, peer) != nil {
+      return IdentityClaim(peer: peer, newcomer: newcomer, reason: .announced)
+    }
+    if let likeness { return IdentityClaim(peer: likeness.peer, newcomer: newcomer, reason: likeness.reason) }
+    return try IdentityClaim.find(db, of: newcomer.id)
   }
 
   private static func deleteExpired(_ db: GRDB.Database, _ now: UInt64) throws -> Int {
@@ -89,6 +112,7 @@ extension TicketRow {
     let usedBy = try row.optionalNode("used_by")
     self.init(
       id: row.bytes("id"), bytes: row.bytes("bytes"), expires: row.unsigned("expires"), alias: row.optionalText("alias"),
+      replaces: try row.optionalNode("replaces"),
       state: usedBy.map { .usedBy($0) } ?? (row.flag("withdrawn") ? .withdrawn : .open), spoiltCount: row.int("spoilt"))
   }
 

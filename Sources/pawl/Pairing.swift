@@ -20,12 +20,18 @@ struct Invite: ClientCommand {
     help: ArgumentHelp("Where the peer can reach us, instead of what the node finds. May be repeated.", valueName: "host:port"))
   var address: [String] = []
 
+  @Flag(help: "ALIAS is a peer that has a new machine, or set it up anew: whoever joins takes its place once you agree.")
+  var newMachine = false
+
   @Flag(help: "Print the ticket and return.")
   var noWait = false
 
   @OptionGroup var output: OutputOptions
 
-  func validate() throws { _ = try expiresSeconds }
+  func validate() throws {
+    _ = try expiresSeconds
+    if newMachine, alias == nil { throw ValidationError("--new-machine needs the ALIAS of the peer.") }
+  }
 
   private var expiresSeconds: UInt64 {
     get throws {
@@ -38,7 +44,8 @@ struct Invite: ClientCommand {
   }
 
   func perform() throws {
-    let request = InviteRequest(alias: alias, expiresSeconds: try expiresSeconds, addresses: address, wait: !noWait)
+    let request = InviteRequest(
+      alias: alias, expiresSeconds: try expiresSeconds, addresses: address, wait: !noWait, newMachine: newMachine)
     try ask(.invite(request)) { event in
       guard case .ticket(let ticket) = event else { return .standard(event) }
       return ticketReport(ticket, isWaiting: true)
@@ -74,10 +81,18 @@ struct Join: ClientCommand {
   @Option(help: "What to call the teammate. (default: its own name)")
   var alias: String?
 
+  @Flag(
+    help: "--alias is that of a peer who has a new machine, or set it up anew: it takes the old one's place once you agree.")
+  var newMachine = false
+
   @OptionGroup var output: OutputOptions
 
+  func validate() throws {
+    if newMachine, alias == nil { throw ValidationError("--new-machine needs the --alias of the peer.") }
+  }
+
   func perform() throws {
-    try ask(.join(JoinRequest(ticket: try ticketText(), alias: alias))) { (pairing: PairingResult) in
+    try ask(.join(JoinRequest(ticket: try ticketText(), alias: alias, newMachine: newMachine))) { (pairing: PairingResult) in
       PeerReport.pairing(pairing)
     }
   }

@@ -13,7 +13,8 @@ struct Peers: ClientCommand {
       guard !result.peers.isEmpty else {
         return Report([], remarks: ["no peers yet; invite one with: pawl invite NAME"])
       }
-      return Report(PeerReport.table(result.peers, now: Clock.now, verbose: output.verbose))
+      return Report(
+        PeerReport.table(result.peers, now: Clock.now, verbose: output.verbose) + IdentityReport.questions(result.peers))
     }
   }
 }
@@ -40,34 +41,6 @@ struct PeerRename: ClientCommand {
   func perform() throws {
     try ask(.rename(RenameRequest(old: old, new: new))) { (result: RenameResult) in
       Report(["\(TerminalText.escape(result.old)) is now \(TerminalText.escape(result.peer.alias))"])
-    }
-  }
-}
-
-/// `pawl verify`
-struct Verify: ClientCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "verify", abstract: "Show the safety number of a peer, to compare it with them.")
-
-  @Argument(help: "The peer's alias, or the beginning of its node id.")
-  var peer: String
-
-  @Flag(help: "The numbers are the same: mark the peer as verified.")
-  var confirm = false
-
-  @OptionGroup var output: OutputOptions
-
-  func perform() throws {
-    try ask(.verify(VerifyRequest(peer: peer, confirm: confirm))) { (result: VerifyResult) in
-      let alias = TerminalText.escape(result.peer.alias)
-      let remarks =
-        result.peer.verified
-        ? []
-        : ["both of you must see the same 60 digits; if you do: pawl verify \(alias) --confirm"]
-      return Report(
-        ["\(alias) is \(result.peer.verified ? "verified" : "not verified")"]
-          + Table.facts([("node id", result.peer.node)]) + PeerReport.safetyNumber(result.safetyNumber),
-        remarks: remarks)
     }
   }
 }

@@ -30,7 +30,14 @@ enum PeerReport {
     if !peer.verified {
       remarks.append("compare the number with them, over a call; if it is the same: pawl verify \(alias) --confirm")
     }
-    remarks.append("what they share: pawl ls \(alias)")
+    if pairing.waits == true {
+      remarks += [
+        "\(alias) knew another node under your name: its user has to decide first, there: pawl verify",
+        "nothing more is to be done here; it links up by itself",
+      ]
+    } else {
+      remarks.append("what they share: pawl ls \(alias)")
+    }
     return Report(
       [(pairing.alreadyPaired ? "already paired with " : "paired with ") + called]
         + Table.facts([("node id", peer.node)]) + safetyNumber(pairing.safetyNumber),

@@ -59,6 +59,22 @@ import Testing
     #expect(try read(Lines.failure(failure)) == .failure(failure))
   }
 
+  @Test func aChangedIdentityHasTheAgreedFields() throws {
+    let peer = Peer(
+      alias: "a", name: "b", node: "cd", fingerprint: "cd", verified: true, blocked: true, identity: "changed", online: false,
+      paired: 5, session: "healthy")
+    let new = VerifyResult.NewIdentity(
+      node: "ef", fingerprint: "ef", name: "b", addresses: ["10.0.0.1:7411"], safetyNumber: "2", came: 9, reason: "shared_key")
+    let result = VerifyResult(peer: peer, safetyNumber: "1", new: new)
+    #expect(
+      try text(Lines.result(result))
+        == #"{"new":{"addresses":["10.0.0.1:7411"],"came":9,"fingerprint":"ef","name":"b","node":"ef","reason":"shared_key","#
+        + #""safety_number":"2"},"peer":{"alias":"a","blocked":true,"fingerprint":"cd","identity":"changed","name":"b","#
+        + #""node":"cd","online":false,"paired":5,"session":"healthy","verified":true},"safety_number":"1","type":"result"}"#)
+    #expect(try Lines.readReply(Array(Lines.result(result).dropLast()), as: VerifyResult.self) == .result(result))
+    #expect(Failure(.identityChanged, "").exit == 12)
+  }
+
   @Test func aPairingIsToldFromATicket() throws {
     let peer = Peer(
       alias: "a", name: "b", node: "cd", fingerprint: "cd", verified: false, online: true, paired: 5, session: "established")

@@ -6,7 +6,10 @@ import Testing
     .status, .id, .peers, .invite(InviteRequest()),
     .invite(InviteRequest(alias: "laptop", expiresSeconds: 90, addresses: ["[::1]:7411"], wait: false)),
     .join(JoinRequest(ticket: "pawl1abc", alias: "studio")), .rename(RenameRequest(old: "a", new: "b")),
-    .verify(VerifyRequest(peer: "studio", confirm: true)), .revoke(RevokeRequest(peer: "studio")),
+    .verify(VerifyRequest(peer: "studio", confirm: true)), .verify(VerifyRequest(peer: "studio", decision: .acceptNew)),
+    .verify(VerifyRequest(peer: "studio", confirm: true, decision: .keepOld)),
+    .invite(InviteRequest(alias: "laptop", newMachine: true)),
+    .join(JoinRequest(ticket: "pawl1abc", alias: "studio", newMachine: true)), .revoke(RevokeRequest(peer: "studio")),
     .share(ShareRequest(path: "/a b/ä", name: "lora", to: ["laptop", "all"], note: "two\nlines \u{1F600}")),
     .unshare(UnshareRequest(artifact: "lora@v2")), .list(ListRequest(peer: "studio")), .list(ListRequest()),
     .show(ShowRequest(artifact: "studio/lora")),
@@ -31,6 +34,7 @@ import Testing
     #expect(try read(#"{"verb":"share","path":"/x"}"#) == .share(ShareRequest(path: "/x")))
     #expect(try read(#"{"verb":"check"}"#) == .check(CheckRequest()))
     #expect(try read(#"{"verb":"verify","peer":"a"}"#) == .verify(VerifyRequest(peer: "a")))
+    #expect(try read(#"{"verb":"join","ticket":"a"}"#) == .join(JoinRequest(ticket: "a")))
   }
 
   private static let hostile: [(String, String)] = [
@@ -43,6 +47,7 @@ import Testing
     (#"{"verb":"pull","artifact":"a/b"}"#, "directory is missing"),
     (#"{"verb":"pull","artifact":7,"directory":"/"}"#, "artifact"),
     (#"{"verb":"pull","artifact":"a/b","directory":"/","conflict":"burn"}"#, "conflict"),
+    (#"{"verb":"verify","peer":"a","decision":"both"}"#, "decision"),
     (#"{"verb":"invite","expires_seconds":-1}"#, "number"), (#"{"verb":"invite","expires_seconds":1.5}"#, "number"),
     (#"{"verb":"invite","expires_seconds":1e9}"#, "number"), (#"{"verb":"join","ticket":"\ud800"}"#, "surrogate"),
     ("\u{FEFF}{}", "not UTF-8"),

@@ -69,19 +69,29 @@ actor ForgedPeer {
     }
   }
 
-  /// Joins with a ticket.
-  static func pair(with ticket: String, as name: String, on loop: EventLoop) async throws -> ForgedPeer {
-    let ticket = try Ticket(ticket)
-    let identity = try Identity.generate(.system)
+  /// Introduces an identity with a ticket, and returns before the answer.
+  static func introduce(
+    _ identity: Identity, with ticket: Ticket, as name: String, at addresses: [PeerAddress] = [], on loop: EventLoop
+  ) async throws -> (connection: SecureConnection, prekeys: PrekeyRing) {
     var prekeys = PrekeyRing()
     _ = prekeys.refresh(at: now, crypto: .system)
     let ours = Introduction(
       record: identity.record.bytes,
       bundle: try prekeys.bundle(from: identity, to: ticket.node, at: now, crypto: .system).bytes,
-      card: try Card(name: name, addresses: []))
+      card: try Card(name: name, addresses: addresses))
     let connection = try await connect(
       .pair, to: ticket.addresses[0], remoteKey: ticket.linkKey, as: identity, psk: ticket.psk, first: ticket.id,
       third: ours.encoded, on: loop)
+    return (connection, prekeys)
+  }
+
+  /// Joins with a ticket.
+  static func pair(
+    with ticket: String, as name: String, at addresses: [PeerAddress] = [], identity: Identity? = nil, on loop: EventLoop
+  ) async throws -> ForgedPeer {
+    let ticket = try Ticket(ticket)
+    let identity = try identity ?? Identity.generate(.system)
+    let (connection, prekeys) = try await introduce(identity, with: ticket, as: name, at: addresses, on: loop)
     guard let reply = try await connection.receive(within: .seconds(10)),
       case .pairAccepted(let theirs) = try LinkFrame(parsing: reply.span)
     else { throw LinkEnded() }

@@ -35,10 +35,10 @@ final class House: Sendable {
     try? FileManager.default.removeItem(atPath: path)
   }
 
-  /// Starts a node, or starts the node of that name again on the port it had.
-  func start(_ name: String, port: UInt16 = 0) async throws -> RunningNode {
+  /// Starts a node, or starts the node of that name again on the port it had. With another home it is another node of that name.
+  func start(_ name: String, home: String? = nil, port: UInt16 = 0) async throws -> RunningNode {
     let loop = EventLoop(name: "test.\(name)")
-    let folder = try StateFolder.open(Locations(home: "\(path)/homes/\(name)"))
+    let folder = try StateFolder.open(Locations(home: "\(path)/homes/\(home ?? name)"))
     let node = try await Node.start(
       NodeConfiguration(name: name, listen: ("127.0.0.1", port)), folder: folder, loop: loop,
       logger: Self.logger(name))

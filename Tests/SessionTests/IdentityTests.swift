@@ -81,6 +81,26 @@ import Wire
     #expect(number != SafetyNumber(a.id, try Party(seed: 99).id))
   }
 
+  /// Computed with Python's hashlib from the formula in PROTOCOL.md §2.
+  @Test func theSafetyNumberIsTheOneThatAnotherProgramComputes() throws {
+    let known: [(one: [UInt8], other: [UInt8], digits: String)] = [
+      (
+        [UInt8](repeating: 1, count: 32), [UInt8](repeating: 2, count: 32),
+        "165076021602220217419945884550339000215013300639872809172472"
+      ),
+      (Array(0..<32), Array(32..<64), "936905912704183051125281033629948985830599906326460769440409"),
+      (
+        [UInt8](repeating: 255, count: 32), [UInt8](repeating: 0, count: 32),
+        "569281898823067323603563328000963157677409606370577618673738"
+      ),
+    ]
+    for (one, other, digits) in known {
+      let (one, other) = (try #require(NodeID(one)), try #require(NodeID(other)))
+      #expect(SafetyNumber(one, other).digits == digits)
+      #expect(SafetyNumber(other, one).digits == digits)
+    }
+  }
+
   @Test func theSafetyNumberFollowsTheFormula() throws {
     let one = try #require(NodeID([UInt8](repeating: 1, count: 32)))
     let other = try #require(NodeID([UInt8](repeating: 2, count: 32)))
