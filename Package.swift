@@ -58,6 +58,9 @@ let rooms: [Target] = [
     // left in them, on the stack.
     linkerSettings: [.unsafeFlags(["-Xlinker", "-z", "-Xlinker", "now"], .when(platforms: [.linux]))]),
   .executableTarget(name: "pawl-makelora", dependencies: ["Primitives"], path: "Sources/makelora", swiftSettings: strict),
+  .executableTarget(
+    name: "pawl-sessionbench", dependencies: ["Store", "Session", "Primitives"], path: "Sources/sessionbench",
+    swiftSettings: strict),
 ]
 
 let subprocess: Target.Dependency = .product(name: "Subprocess", package: "swift-subprocess")

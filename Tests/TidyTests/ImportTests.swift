@@ -22,6 +22,7 @@ import Testing
     ],
     "pawl": ["API", "Control", "ArgumentParser"],
     "makelora": ["Primitives"],
+    "sessionbench": ["Store", "Session", "Primitives"],
   ]
 
   /// Rooms without I/O, clocks or randomness of their own: they get values and return values.
