@@ -6,6 +6,7 @@ import unittest
 from pathlib import Path
 
 from pawl_peer import frames
+from pawl_peer.bundle import Bundle
 from pawl_peer.frames import BundleFrame, BundleRequest
 from pawl_peer.messages import CatalogGet
 from pawl_peer.peer import Peer, Weather
@@ -98,6 +99,41 @@ class Repair(LiveTest):
         session = await self.new_session(peer, old)
         await self.talk(peer)
         self.assertTrue(any("the peer's state is old" in report for report in peer.reports))
+
+    async def test_a_session_starts_offline_from_the_nodes_batch(self) -> None:
+        node, peer = await self.joined()
+        await until(lambda: peer.row.held is not None, "the node's batch is there")
+        await self.real.kill()
+        await until(lambda: not peer.links, "the link is gone")
+        old = self.only(peer).sid
+        init = peer.machine.start_offline()
+        assert init is not None and peer.row.held is not None
+        self.assertEqual(init[0], 0x02)
+        self.assertEqual(len(peer.row.held.used), 1)
+        await self.real.start()
+        session = await self.new_session(peer, old)
+        self.assertTrue(session.starter)
+        self.assertFalse(session.without_pair)
+        await self.talk(peer)
+        for _ in range(3):
+            peer.links[-1].send(init)  # a known INIT makes no second session
+        await self.talk(peer)
+        self.assertEqual(self.only(peer).sid, session.sid)
+
+    async def test_a_batch_of_the_nodes_is_used_up_and_the_session_says_so(self) -> None:
+        node, peer = await self.joined()
+        await until(lambda: peer.row.held is not None, "the node's batch is there")
+        held = peer.row.held
+        assert held is not None
+        held.used.extend(pair.id for pair in Bundle.parse(held.bundle).pairs)
+        await self.real.kill()
+        await until(lambda: not peer.links, "the link is gone")
+        old = self.only(peer).sid
+        self.assertIsNotNone(peer.machine.start_offline())
+        await self.real.start()
+        session = await self.new_session(peer, old)
+        self.assertTrue(session.without_pair)
+        await self.talk(peer)
 
     async def test_simultaneous_starts_settle_on_one_session(self) -> None:
         node, peer = await self.joined()
