@@ -7,7 +7,8 @@ from pathlib import Path
 
 from pawl_peer import frames
 from pawl_peer.bundle import Bundle
-from pawl_peer.frames import BundleFrame, BundleRequest
+from pawl_peer.frames import Ack, BundleFrame, BundleRequest, Counter, Counters
+from pawl_peer.link import dial_link
 from pawl_peer.messages import CatalogGet
 from pawl_peer.peer import Peer, Weather
 from pawl_peer.session import Phase, Session
@@ -80,6 +81,7 @@ class Repair(LiveTest):
         session = await self.new_session(peer, old)
         await self.talk(peer)
         self.assertTrue(any("our state is old" in report for report in peer.reports))
+        await self.expect_warning("its state is older")
 
     async def test_the_node_goes_back_in_time_and_both_sides_notice(self) -> None:
         node, peer = await self.joined()
@@ -99,6 +101,32 @@ class Repair(LiveTest):
         session = await self.new_session(peer, old)
         await self.talk(peer)
         self.assertTrue(any("the peer's state is old" in report for report in peer.reports))
+        await self.expect_warning("this node's state is older")
+
+    async def expect_warning(self, text: str) -> None:
+        warnings = (await self.real.command("status"))["warnings"]
+        self.assertTrue(any(text in warning for warning in warnings), warnings)
+
+    async def test_counters_that_envelopes_on_another_link_overtook_accuse_nobody(self) -> None:
+        node, peer = await self.joined()
+        await self.talk(peer)
+        session = self.only(peer)
+        written = Counters((Counter(session.sid, session.sent, session.seen),)).encode()
+        first = peer.links[0]
+        assert first.dialled is not None
+        late = await dial_link(node.identity, peer.record.link, first.dialled)
+        for req in range(3):
+            peer.send(CatalogGet(req).encode())
+        acknowledged = 0
+        while acknowledged < 3:  # The node sends on the newest link.
+            frame = await late.receive()
+            acknowledged += isinstance(frames.parse(frame), Ack)
+            peer.take(frame)
+        late.send(written)
+        peer.add_link(late)
+        await self.talk(peer)
+        self.assertEqual((await self.real.command("status"))["warnings"], [])
+        self.assertEqual(self.only(peer).sid, session.sid)
 
     async def test_a_session_starts_offline_from_the_nodes_batch(self) -> None:
         node, peer = await self.joined()

@@ -49,6 +49,9 @@ public struct PeerMachine: Sendable {
   var startDue: UInt64?
   /// The session to send a RESET for as soon as a minute has passed since the last.
   var resetDue: SessionID?
+  /// Sessions in which the peer's COUNTERS fell short of what we have accepted. Its state is old if its RESET follows; else
+  /// envelopes on another link were faster than that frame.
+  var behind: Set<SessionID> = []
   var bundleBudget = Budget(capacity: 8, refillSeconds: 10)
   var initiationBudget = Budget(capacity: 8, refillSeconds: 10)
   var initiationFailures = 0

@@ -11,10 +11,10 @@ extension PeerMachine {
       if entry.seen > sessions[index].committed {
         quarantine(index, at: now, into: &outcome)
       } else if entry.committed < sessions[index].seen {
-        outcome.events.append(.peerRollback(entry.session))
-        note(.peerRollback, at: now, into: &outcome)
-        // It has forgotten the private halves of what it handed over since.
-        dropHeldBundle(into: &outcome)
+        behind.insert(entry.session)
+        if sessions[index].standing == .abandoned { reportOldPeer(entry.session, at: now, into: &outcome) }
+      } else {
+        behind.remove(entry.session)
       }
     }
     if !hasSession, isLower, startDue == nil { startDue = now }
@@ -36,6 +36,15 @@ extension PeerMachine {
     askForReset(sessions[index].id, at: now, into: &outcome)
   }
 
+  /// The peer's state is an old one, if it was behind in this session: it has found out from our COUNTERS, or will.
+  private mutating func reportOldPeer(_ id: SessionID, at now: UInt64, into outcome: inout Outcome) {
+    guard behind.remove(id) != nil else { return }
+    outcome.events.append(.peerRollback(id))
+    note(.peerRollback, at: now, into: &outcome)
+    // It has forgotten the private halves of what it handed over since.
+    dropHeldBundle(into: &outcome)
+  }
+
   /// Sends RESET, at most once a minute; sooner, it is sent when the minute is over.
   mutating func askForReset(_ id: SessionID, at now: UInt64, into outcome: inout Outcome) {
     guard isLinked, book.resetSent == 0 || now >= book.resetSent + SessionTimes.resetInterval || now < book.resetSent else {
@@ -53,6 +62,7 @@ extension PeerMachine {
   /// The peer cannot use a session. All it achieves is a fresh one, at most once a minute.
   mutating func reset(_ id: SessionID, at now: UInt64, into outcome: inout Outcome) throws(SessionError) {
     outcome.events.append(.resetReceived(id))
+    reportOldPeer(id, at: now, into: &outcome)
     if id == .none {
       dropHeldBundle(into: &outcome)
       for index in sessions.indices where sessions[index].isStarting { abandon(index, into: &outcome) }
@@ -97,6 +107,7 @@ extension PeerMachine {
   mutating func giveUp(_ index: Int, at now: UInt64, into outcome: inout Outcome) {
     let session = sessions.remove(at: index)
     let id = session.id
+    behind.remove(id)
     let left = outbox.removeAll(of: id)
     let payloads = left.compactMap(\.payload)
     waiting.putBack(payloads)

@@ -49,6 +49,7 @@ import Wire
     try simulator.connect()
     try simulator.settle()
     #expect(simulator.ends[end].events.contains(.rollback(old)))
+    #expect(simulator.ends[1 - end].events.contains(.peerRollback(old)))
     try simulator.wait(61)
     try simulator.wait(61)
     simulator.expectHealthy()
@@ -58,6 +59,24 @@ import Wire
     try simulator.settle()
     #expect(simulator.ends[1 - end].texts.suffix(2) == ["again", "healed"])
     #expect(simulator.ends[end].texts.last == "too")
+  }
+
+  /// With two links, envelopes on the one can be faster than the COUNTERS that were written earlier on the other.
+  @Test func countersThatEnvelopesOvertookAccuseNobody() throws {
+    var simulator = try Simulator(seed: 307)
+    try simulator.pair(joiner: 0)
+    let session = try #require(simulator.ends[0].machine.sessions.last)
+    let stale = SessionCounters(session: session.id, committed: session.committed, seen: session.seen)
+    try simulator.send("faster", from: 0)
+    try simulator.settle()
+    try simulator.step(1) { try $0.receive(.counters([stale]), at: $1) }
+    try simulator.settle()
+    let accused = simulator.ends[1].events.contains(.peerRollback(session.id))
+    #expect(!accused)
+    try simulator.send("goes on", from: 0)
+    try simulator.settle()
+    #expect(simulator.ends[1].texts == ["faster", "goes on"])
+    #expect(simulator.ends[1].machine.currentSession == session.id)
   }
 
   @Test(arguments: [0, 1])

@@ -2,7 +2,6 @@
 
 import asyncio
 from dataclasses import dataclass
-from typing import Any
 
 from .address import Address
 from .errors import Failure, Refused, require
@@ -59,9 +58,8 @@ class Stream:
 class Link:
     """One frame a transport message, each way."""
 
-    def __init__(self, stream: Stream, transport: Transport, dialled: Address | None, mark: Any = None) -> None:
+    def __init__(self, stream: Stream, transport: Transport, dialled: Address | None) -> None:
         self._stream = stream
-        self.mark = mark  # of the peer's machine, from before the handshake
         self._transport = transport
         self.dialled = dialled  # where to, if we did
 
@@ -80,10 +78,10 @@ class Link:
         self._stream.close()
 
 
-async def dial_link(identity: Identity, link_key: bytes, address: Address, mark: Any = None) -> Link:
+async def dial_link(identity: Identity, link_key: bytes, address: Address) -> Link:
     stream = await Stream.dial(address)
     handshake = Handshake(Pattern.LINK, True, identity.link_private, link_key)
-    return Link(stream, await _initiate(stream, LINK, handshake, b"", b""), address, mark)
+    return Link(stream, await _initiate(stream, LINK, handshake, b"", b""), address)
 
 
 async def dial_pairing(identity: Identity, ticket: Ticket, address: Address, introduction: bytes) -> tuple[Link, bytes]:

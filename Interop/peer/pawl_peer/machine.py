@@ -20,8 +20,6 @@ RESET_INTERVAL_SECONDS = 60
 INVITER_PATIENCE_SECONDS = 10
 _DAY = 86_400
 _UNANSWERED_LIFE_SECONDS = 30 * _DAY
-Mark = dict[bytes, int]
-"""sid → highest seq accepted."""
 
 
 class PeerMachine(Starting):
@@ -32,6 +30,7 @@ class PeerMachine(Starting):
         self._failed_inits = 0
         self._resets_due: list[bytes] = []
         self._start_due = False
+        self._behind: set[bytes] = set()  # sessions in which the peer's COUNTERS fell short of what we accepted
 
     @contextmanager
     def _step(self) -> Iterator[Outcome]:
@@ -44,11 +43,6 @@ class PeerMachine(Starting):
         return self._store.outgoing_size(self.peer)[0]
 
     # What the node calls
-
-    def mark(self) -> Mark:
-        """What is accepted by now. Taken before the first handshake message of a link goes out, it is what the other side must have committed
-        when it writes its COUNTERS; envelopes that come on other links in the meantime do not count."""
-        return {sid: session.seen for sid, session in self.sessions.items()}
 
     def link_up(self, paired_with: Bundle | None = None) -> Outcome:
         """A link is there: its first frames. After pairing as the joiner with the inviter's bundle."""
@@ -100,8 +94,7 @@ class PeerMachine(Starting):
                 self._flush()
             return outcome
 
-    def receive(self, frame: Frame, mark: Mark | None = None) -> Outcome:
-        """One frame of a link; `mark` is that link's."""
+    def receive(self, frame: Frame) -> Outcome:
         with self._step() as outcome:
             match frame:
                 case EnvelopeFrame():
@@ -111,7 +104,7 @@ class PeerMachine(Starting):
                 case Ack():
                     self._take_ack(frame)
                 case Counters():
-                    self._take_counters(frame, mark or {})
+                    self._take_counters(frame)
                 case BundleRequest():
                     self._answer_request(frame)
                 case BundleFrame():
@@ -156,7 +149,7 @@ class PeerMachine(Starting):
             self._save()
         self._flush()
 
-    def _take_counters(self, counters: Counters, mark: Mark) -> None:
+    def _take_counters(self, counters: Counters) -> None:
         for counter in counters.counters:
             session = self.sessions.get(counter.sid)
             if session is None:
@@ -166,9 +159,9 @@ class PeerMachine(Starting):
                 continue
             elif counter.seen > session.sent:
                 self._quarantine(session)
-            elif counter.committed < mark.get(counter.sid, 0):
-                self.report("the peer's state is old: it has gone back behind what it sent")
-                self._forget_held()
+            elif counter.committed < session.seen:
+                # Or envelopes on another link were faster than this frame; if the state is old, a RESET follows.
+                self._behind.add(counter.sid)
 
     def _quarantine(self, session: Session) -> None:
         self.report("our state is old or a copy: the peer has seen more than we ever sent")
@@ -192,6 +185,10 @@ class PeerMachine(Starting):
             self._outcome.frames.append(Reset(self._resets_due.pop(0)).encode())
 
     def _take_reset(self, reset: Reset) -> None:
+        if reset.sid in self._behind:
+            self._behind.discard(reset.sid)
+            self.report("the peer's state is old: it has gone back behind what it sent")
+            self._forget_held()
         if reset.sid == NO_SID:
             self._forget_held()
             for session in [s for s in self.sessions.values() if s.phase is Phase.STARTING]:

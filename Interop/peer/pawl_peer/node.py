@@ -26,7 +26,7 @@ from .link import (
     accept_pairing,
     dial_pairing,
 )
-from .machine import Mark, PeerMachine
+from .machine import PeerMachine
 from .messages import Hello
 from .peer import Peer, Weather
 from .prekeys import PrekeyRing
@@ -152,14 +152,13 @@ class Node:
 
     async def _knock(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         stream = Stream(reader, writer)
-        marks = {id: peer.machine.mark() for id, peer in self.peers.items()}
         try:
             async with asyncio.timeout(HANDSHAKE_SECONDS):
                 async with asyncio.timeout(FIRST_MESSAGE_SECONDS):
                     first_byte = await stream.read_exactly(1)
                 if first_byte == LINK:
                     link, key = await accept_link(self.identity, stream)
-                    self._let_in(link, key, marks)
+                    self._let_in(link, key)
                 elif first_byte == PAIRING:
                     self._take_joiner(await accept_pairing(self.identity, stream, self._psks()))
                 elif first_byte == DATA:
@@ -169,12 +168,11 @@ class Node:
         except (Closed, Refused, TimeoutError):
             stream.close()
 
-    def _let_in(self, link: Link, key: bytes, marks: dict[bytes, Mark]) -> None:
+    def _let_in(self, link: Link, key: bytes) -> None:
         peer = next((peer for peer in self.peers.values() if peer.record.link == key), None)
         if peer is None:
             link.close()
         else:
-            link.mark = marks.get(peer.node_id)
             peer.add_link(link)
 
     # Pairing as the inviter

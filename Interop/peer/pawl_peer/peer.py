@@ -83,7 +83,7 @@ class Peer:
             await asyncio.sleep(wait or 0.1)
 
     async def dial(self, address: Address) -> None:
-        self.add_link(await dial_link(self._identity, self.record.link, address, self.machine.mark()))
+        self.add_link(await dial_link(self._identity, self.record.link, address))
 
     def add_link(self, link: Link, paired_with: Any = None) -> None:
         """Its first frames go out before anything of it is read."""
@@ -112,7 +112,7 @@ class Peer:
                 if isinstance(frame, Close):
                     break
                 for copy in self.weather.incoming(data):
-                    self.take(copy, link)
+                    self.take(copy)
         except (Closed, Refused):
             pass
         finally:
@@ -148,9 +148,9 @@ class Peer:
 
     # Frames and messages
 
-    def take(self, frame: bytes, link: Link | None = None) -> None:
+    def take(self, frame: bytes) -> None:
         """One frame, as it came from a link."""
-        self.do(self.machine.receive(frames.parse(frame), link.mark if link is not None else None))
+        self.do(self.machine.receive(frames.parse(frame)))
 
     def do(self, outcome: Outcome) -> None:
         self.reports += outcome.reports

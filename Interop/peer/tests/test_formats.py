@@ -95,7 +95,7 @@ class Bundles(Formats):
         changed = dataclasses.replace(parsed, nonce=b"\1" * 16)
         self.refuses(Failure.SIGNATURE, changed.check, ANNA.record, BERT.node_id, NOW)
         long = Bundle.issue(ANNA, BERT.node_id, self.prekeys.public, NOW, life=LIFE_SECONDS + 1)
-        self.refuses(Failure.TIME, long.check, ANNA.record, BERT.node_id, NOW)
+        self.refuses(Failure.FORMAT, long.check, ANNA.record, BERT.node_id, NOW)
 
     def test_keys_of_one_kind_do_not_stand_for_the_other(self) -> None:
         encoded = Bundle.issue(ANNA, BERT.node_id, self.prekeys.public, NOW).encode()

@@ -8,7 +8,7 @@ from pawl_peer import frames
 from pawl_peer.bundle import Bundle
 from pawl_peer.frames import encode_init
 from pawl_peer.identity import Identity
-from pawl_peer.machine import Mark, Outcome, PeerMachine
+from pawl_peer.machine import Outcome, PeerMachine
 from pawl_peer.messages import Hello, Message, Resolve, Resolved
 from pawl_peer.prekeys import PrekeyRing
 from pawl_peer.session import Phase
@@ -54,7 +54,6 @@ class World:
         self.now = 1_700_000_000.0
         self.sides = [Side(self, LOWER, HIGHER), Side(self, HIGHER, LOWER)]
         self.inbox: list[list[bytes]] = [[], []]
-        self.marks: list[Mark] = [{}, {}]
 
     def do(self, side: int, outcome: Outcome) -> None:
         self.inbox[1 - side] += outcome.frames
@@ -74,12 +73,11 @@ class World:
         self.inbox = [[], []]
         for side in self.sides:
             side.machine.link_down()
-        self.marks = [side.machine.mark() for side in self.sides]
         for index, side in enumerate(self.sides):
             self.do(index, side.machine.link_up())
 
     def deliver(self, side: int, at: int = 0) -> None:
-        self.do(side, self.sides[side].machine.receive(frames.parse(self.inbox[side].pop(at)), self.marks[side]))
+        self.do(side, self.sides[side].machine.receive(frames.parse(self.inbox[side].pop(at))))
 
     def settle(self) -> None:
         while self.inbox[0] or self.inbox[1]:
