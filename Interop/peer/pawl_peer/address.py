@@ -40,7 +40,7 @@ class Address:
     @classmethod
     def parse(cls, text: str) -> "Address":
         """HOST:PORT, IPv6 in brackets (§10, `hello`)."""
-        match = re.fullmatch(r"(?:\[([^\[\]]*:[^\[\]]*)\]|([^\[\]:]+)):([1-9][0-9]{0,4})", text, re.ASCII)
+        match = re.fullmatch(r"(?:\[([^\[\]]*:[^\[\]]*)\]|([^\[\]:]+)):([0-9]+)", text, re.ASCII)
         if match is None:
             raise Refused(Failure.FORMAT, "not an address")
         return cls(match[1] or match[2], int(match[3]))
