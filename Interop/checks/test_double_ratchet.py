@@ -139,8 +139,8 @@ class Drawn:
     def __init__(self, chain_keys: list[bytes]) -> None:
         self._keys = list(chain_keys)
 
-    def bytes(self, count: int) -> bytes:
-        return self._keys.pop(0) if count == 32 else SYSTEM.bytes(count)
+    def draw(self, count: int) -> bytes:
+        return self._keys.pop(0) if count == 32 else SYSTEM.draw(count)
 
 
 class Conversation:
@@ -283,7 +283,7 @@ class Recorded:
     def __init__(self, step: Case) -> None:
         self._step = step
 
-    def bytes(self, count: int) -> bytes:
+    def draw(self, count: int) -> bytes:
         return self._step.hex({16: "salt", 32: "dh private", 64: "kem seed"}[count])
 
     def encapsulate768(self, key: bytes) -> tuple[bytes, bytes]:

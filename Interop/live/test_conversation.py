@@ -4,11 +4,12 @@ import asyncio
 import unittest
 from collections import Counter
 
+from support import LiveTest, until
+from weather import RoughWeather
+
 from pawl_peer.messages import Catalog, CatalogGet, Message, Resolve, Resolved, Turn
 from pawl_peer.node import Node
 from pawl_peer.peer import Peer
-from support import LiveTest, until
-from weather import RoughWeather
 
 ENVELOPES = 1_000
 KILLED_AT = 330  # the node
@@ -59,7 +60,10 @@ class Conversation(LiveTest):
                 await self.real.start()
             if req == CRASHED_AT:
                 node, peer = await self.crash(node)
-            await until(lambda: peer.machine.unacknowledged < 300 or peer.cut(), "the node acknowledges")
+            while peer.machine.unacknowledged >= 300:
+                await self.gust(peer)
+                peer.cut()
+                await asyncio.sleep(0.2)
 
         self.weather.calm = True
         await self.gust(peer)

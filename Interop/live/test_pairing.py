@@ -2,14 +2,15 @@
 
 import unittest
 
+from realnode import CommandFailed
+from support import LiveTest
+
 from pawl_peer.errors import Refused
 from pawl_peer.frames import PairErr
 from pawl_peer.identity import safety_number
 from pawl_peer.link import Closed
 from pawl_peer.node import PairingRefused
 from pawl_peer.ticket import Ticket
-from realnode import CommandFailed
-from support import LiveTest
 
 
 class Pairing(LiveTest):

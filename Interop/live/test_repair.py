@@ -5,6 +5,8 @@ import sqlite3
 import unittest
 from pathlib import Path
 
+from support import LiveTest, until
+
 from pawl_peer import frames
 from pawl_peer.bundle import Bundle
 from pawl_peer.frames import Ack, BundleFrame, BundleRequest, Counter, Counters
@@ -12,7 +14,6 @@ from pawl_peer.link import dial_link
 from pawl_peer.messages import CatalogGet
 from pawl_peer.peer import Peer, Weather
 from pawl_peer.session import Phase, Session
-from support import LiveTest, until
 
 
 class Watch(Weather):
@@ -78,7 +79,7 @@ class Repair(LiveTest):
         shutil.rmtree(self.folder / "anna")
         (self.folder / "copy").rename(self.folder / "anna")
         peer = await self.python_again()
-        session = await self.new_session(peer, old)
+        await self.new_session(peer, old)
         await self.talk(peer)
         self.assertTrue(any("our state is old" in report for report in peer.reports))
         await self.expect_warning("its state is older")
@@ -98,7 +99,7 @@ class Repair(LiveTest):
         shutil.rmtree(self.real.home)
         copy.rename(self.real.home)
         await self.real.start()
-        session = await self.new_session(peer, old)
+        await self.new_session(peer, old)
         await self.talk(peer)
         self.assertTrue(any("the peer's state is old" in report for report in peer.reports))
         await self.expect_warning("this node's state is older")

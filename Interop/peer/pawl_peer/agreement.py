@@ -88,7 +88,7 @@ def start(identity: Identity, peer: Record, bundle: Bundle, own_bundle: bytes, p
 
     Draws EK_A (32 bytes), then encapsulates to ML-KEM-1024.
     """
-    ek = entropy.bytes(32)
+    ek = entropy.draw(32)
     secrets = [
         dh(identity.agreement_private, bundle.prekeys.x25519),
         dh(ek, peer.agreement),

@@ -60,7 +60,7 @@ class PrivatePair:
     @classmethod
     def generate(cls, id: int, entropy: Entropy = SYSTEM) -> "PrivatePair":
         """Draws 32 and then 64 bytes."""
-        return cls(id, entropy.bytes(32), entropy.bytes(64))
+        return cls(id, entropy.draw(32), entropy.draw(64))
 
     @property
     def public(self) -> PublicPair:

@@ -96,7 +96,7 @@ def digest(envelope: bytes) -> bytes:
 def seal(ratchet: Ratchet, associated_data: bytes, plaintext: bytes, entropy: Entropy = SYSTEM) -> tuple[Ratchet, bytes]:
     """(state after it, envelope). Draws what a new chain draws, then the salt (16 bytes)."""
     ratchet, header_key, header, keys = ratchet.next_message(entropy)
-    return ratchet, seal_with(header_key, header, keys, associated_data, plaintext, entropy.bytes(_SALT_BYTES))
+    return ratchet, seal_with(header_key, header, keys, associated_data, plaintext, entropy.draw(_SALT_BYTES))
 
 
 def seal_with(header_key: bytes, header: Header, keys: MessageKeys, associated_data: bytes, plaintext: bytes, salt: bytes) -> bytes:

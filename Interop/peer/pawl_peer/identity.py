@@ -125,7 +125,7 @@ class Identity:
     @classmethod
     def generate(cls, entropy: Entropy = SYSTEM) -> "Identity":
         """Draws the Ed25519 seed, the ML-DSA seed, the link key and the agreement key, 32 bytes each."""
-        return cls.from_seeds(*(entropy.bytes(32) for _ in range(4)))
+        return cls.from_seeds(*(entropy.draw(32) for _ in range(4)))
 
     @classmethod
     def from_seeds(cls, ed25519: bytes, mldsa: bytes, link: bytes, agreement: bytes, record: bytes | None = None) -> "Identity":
@@ -146,9 +146,8 @@ class Identity:
     def sign(self, kind: str, body: bytes) -> bytes:
         """Sig(kind, body), 3,373 bytes."""
         message = pre_authentication(kind, body)
-        return (
-            Ed25519PrivateKey.from_private_bytes(self.ed25519_seed).sign(message)
-            + MLDSA65PrivateKey.from_seed_bytes(self.mldsa_seed).sign(message)
+        return Ed25519PrivateKey.from_private_bytes(self.ed25519_seed).sign(message) + MLDSA65PrivateKey.from_seed_bytes(self.mldsa_seed).sign(
+            message
         )
 
 

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from . import envelope, frames, messages
-from .errors import Failure, Refused
+from . import frames, messages
 from .bundle import Bundle
 from .conversation import MAXIMUM_FAILURES, Outcome
 from .frames import NO_SID, Ack, BundleFrame, BundleRequest, Counter, Counters, EnvelopeFrame, Frame, InitFrame, Reset
@@ -195,23 +194,26 @@ class PeerMachine(Starting):
                 self._give_up(session)
             if not self._answer_resting():
                 self._start_due = True
-        elif (session := self.sessions.get(reset.sid)) is not None:
-            newest = self.newest
-            if newest is not None and newest is not session:
-                if session.phase is not Phase.QUARANTINED:
-                    self._give_up(session)
-                    self._flush()
-            else:
-                if session.phase is not Phase.QUARANTINED:
-                    session.phase = Phase.ABANDONED
-                    self._store.put_session(self.peer, session)
-                    self._move_on(session)
-                self._start_due = not self._has_other_than(session)
+        elif (named := self.sessions.get(reset.sid)) is not None:
+            self._lose(named)
         else:
             self._start_due = self._start_due or not self._has_other_than(None)
         if self.newest is None:
             self._forget_held()
         self._start_because_of_reset()
+
+    def _lose(self, session: Session) -> None:
+        """The other side cannot use it."""
+        if self.newest is not None and self.newest is not session:
+            if session.phase is not Phase.QUARANTINED:
+                self._give_up(session)
+                self._flush()
+            return
+        if session.phase is not Phase.QUARANTINED:
+            session.phase = Phase.ABANDONED
+            self._store.put_session(self.peer, session)
+            self._move_on(session)
+        self._start_due = not self._has_other_than(session)
 
     def _has_other_than(self, session: Session | None) -> bool:
         return any((s.is_usable or s.is_pending) and s is not session for s in self.sessions.values())
@@ -256,5 +258,3 @@ class PeerMachine(Starting):
                 self._give_up(session)
             elif session.phase is Phase.STARTING and self.now - session.created >= _UNANSWERED_LIFE_SECONDS:
                 self._give_up(session)
-
-

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -346,7 +347,7 @@ def _deny(m: _Members) -> Deny:
     return Deny(m.integer("req"), m.id("transfer"), reason, path)
 
 
-_READERS = {
+_READERS: dict[str, Callable[[_Members], Message]] = {
     "hello": _hello,
     "turn": lambda m: Turn(),
     "turned": lambda m: Turned(),

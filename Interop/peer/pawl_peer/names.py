@@ -47,11 +47,7 @@ def is_path(path: str) -> bool:
 
 
 def _is_component(component: str) -> bool:
-    return (
-        1 <= len(component.encode()) <= MAXIMUM_COMPONENT_BYTES
-        and component not in (".", "..")
-        and not fold(component).startswith(".pawl-")
-    )
+    return 1 <= len(component.encode()) <= MAXIMUM_COMPONENT_BYTES and component not in (".", "..") and not fold(component).startswith(".pawl-")
 
 
 def fold(text: str) -> str:

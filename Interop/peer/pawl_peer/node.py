@@ -179,7 +179,7 @@ class Node:
 
     def invite(self, seconds: int = 900) -> str:
         assert self.address is not None, "the node listens"
-        ticket = Ticket(self.now + seconds, self.identity.record.link, self.identity.node_id, SYSTEM.bytes(32), self.addresses)
+        ticket = Ticket(self.now + seconds, self.identity.record.link, self.identity.node_id, SYSTEM.draw(32), self.addresses)
         with self.store.transaction():
             self.store.put_ticket(ticket.derive()[1], TicketRow(ticket.text))
         return ticket.text
@@ -340,5 +340,3 @@ class Node:
             return await self._open_as_puller(peer, cid, ckey, granted)
 
         return await Pull(self.identity.node_id, peer, entry, publisher, opened, aeads).run(into)
-
-

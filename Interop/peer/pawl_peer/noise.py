@@ -85,7 +85,7 @@ class Handshake:
         message = b""
         for token in self._messages[self._turn].split():
             if token == "e":
-                self._ephemeral_private = self._entropy.bytes(32)
+                self._ephemeral_private = self._entropy.draw(32)
                 public = x25519_public(self._ephemeral_private)
                 message += public
                 self._mix_ephemeral(public)
@@ -128,7 +128,7 @@ class Handshake:
             self._cipher = Cipher(key)
             return
         # The first letter names the initiator's key, the second the responder's.
-        ours, theirs = token if self._initiator else reversed(token)
+        ours, theirs = (token[0], token[1]) if self._initiator else (token[1], token[0])
         private = self._ephemeral_private if ours == "e" else self._static_private
         public = self._remote_ephemeral if theirs == "e" else self.remote_static
         assert public is not None

@@ -5,15 +5,15 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
-from . import frames
+from . import frames, messages
 from .address import Address
+from .conversation import Outcome
 from .errors import Refused
 from .frames import Close, Counters
 from .identity import Record
 from .link import Closed, Link, dial_link
-from .machine import Outcome, PeerMachine
+from .machine import PeerMachine
 from .messages import Catalog, Deny, Entry, GrantMessage, Message, Resolved
-from . import messages
 from .primitives import SYSTEM
 from .store import PeerRow
 
@@ -49,7 +49,7 @@ class Peer:
         self._identity = dialler
         self._waiting: dict[int, asyncio.Future[tuple[Message, bytes]]] = {}
         self._denials: dict[int, asyncio.Future[Deny]] = {}
-        self._requests = itertools.count(int.from_bytes(SYSTEM.bytes(5)))  # answers of an earlier life have other numbers
+        self._requests = itertools.count(int.from_bytes(SYSTEM.draw(5)))  # answers of an earlier life have other numbers
         self._tasks: set[asyncio.Task[None]] = set()
         self._redial: asyncio.Task[None] | None = None
         self.machine = make(self)

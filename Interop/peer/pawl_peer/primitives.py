@@ -115,7 +115,7 @@ class Entropy(Protocol):
     Every function of this package that needs randomness takes one, and says in which order it draws.
     """
 
-    def bytes(self, count: int) -> bytes: ...
+    def draw(self, count: int) -> bytes: ...
 
     def encapsulate768(self, key: bytes) -> tuple[bytes, bytes]:
         """(ciphertext, shared secret) for a key that passed `check_kem_key`."""
@@ -127,7 +127,7 @@ class Entropy(Protocol):
 class SystemEntropy:
     """The operating system's randomness."""
 
-    def bytes(self, count: int) -> bytes:
+    def draw(self, count: int) -> bytes:
         return os.urandom(count)
 
     def encapsulate768(self, key: bytes) -> tuple[bytes, bytes]:
@@ -148,7 +148,7 @@ class ScriptedEntropy:
         self.values = list(values or [])
         self.encapsulations = list(encapsulations or [])
 
-    def bytes(self, count: int) -> bytes:
+    def draw(self, count: int) -> bytes:
         value = self.values.pop(0)
         if len(value) != count:
             raise ValueError(f"the script has {len(value)} bytes where {count} are drawn")

@@ -37,8 +37,8 @@ class Pull:
         self._publisher = publisher
         self._open = open_connection
         self._aeads = aeads
-        self._transfer = SYSTEM.bytes(16)
-        self._cid, self._ckey = SYSTEM.bytes(16), SYSTEM.bytes(32)
+        self._transfer = SYSTEM.draw(16)
+        self._cid, self._ckey = SYSTEM.draw(16), SYSTEM.draw(32)
         self._stream: Stream | None = None
         self._granted = asyncio.Event()
         self.used_aeads: set[int] = set()

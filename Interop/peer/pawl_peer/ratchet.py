@@ -156,7 +156,7 @@ class Ratchet:
     def begin_as_starter(cls, agreement: Agreement, own_pqspk_seed: bytes, entropy: Entropy = SYSTEM) -> "Ratchet":
         """A begins. Draws the chain's dh (32 bytes) and the seed of its ek768 (64)."""
         roots = agreement.roots
-        dh_private, ek_seed = entropy.bytes(32), entropy.bytes(64)
+        dh_private, ek_seed = entropy.draw(32), entropy.draw(64)
         root_ec, chain_ec, next_key = _ec_step(roots.root_ec, dh(dh_private, agreement.signed_prekey))
         root_pq, chain_pq = _pq_step(roots.root_pq, bytes(32))
         header = Header(x25519_public(dh_private), 0, 0, FLAG_FIRST, kem768_public(ek_seed))
@@ -212,7 +212,7 @@ class Ratchet:
     def _turn(self, entropy: Entropy) -> "Ratchet":
         receiving = self.receiving
         assert receiving is not None, "only an answer begins a new chain"
-        dh_private, ek_seed = entropy.bytes(32), entropy.bytes(64)
+        dh_private, ek_seed = entropy.draw(32), entropy.draw(64)
         answered = receiving.kb[1 : 1 + EK768_BYTES]
         ct768, secret = entropy.encapsulate768(answered)
         flag, ct1024 = FLAG_OTHER, b""

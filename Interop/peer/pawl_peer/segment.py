@@ -24,9 +24,7 @@ Range = tuple[int, int, int]  # file, first, count
 _OVERHEAD = 28 + TAG_BYTES
 
 
-def grant_key(
-    secret: bytes, kind: int, aead: int, sid: bytes, server: bytes, puller: bytes, transfer: bytes, gid: bytes, digest: bytes
-) -> bytes:
+def grant_key(secret: bytes, kind: int, aead: int, sid: bytes, server: bytes, puller: bytes, transfer: bytes, gid: bytes, digest: bytes) -> bytes:
     """`sid` is the session of the envelope that carries the grant."""
     info = b"pawl/1 segment" + u8(kind) + u8(aead) + sid + server + puller + transfer + gid + digest
     return hkdf(bytes(32), secret, info, 32)

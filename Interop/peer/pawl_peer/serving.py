@@ -117,7 +117,7 @@ class Server:
         if connection.jobs.qsize() >= _MAXIMUM_GRANTS:
             return deny("busy")
         self.used_aeads.add(aead)
-        gid, secret = SYSTEM.bytes(16), SYSTEM.bytes(32)
+        gid, secret = SYSTEM.draw(16), SYSTEM.draw(32)
         key = segment.grant_key(secret, want.kind, aead, sid, self._own_id, self._peer_id, want.transfer, gid, want.digest)
         connection.jobs.put_nowait(Job(Grant(gid, want.kind, aead, key, tuple(pieces)), share, manifest))
         size = object_bytes if want.kind == MANIFEST else None

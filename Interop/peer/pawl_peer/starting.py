@@ -1,7 +1,6 @@
 """How a session begins: bundles, INIT from both sides, batches (§5 to §7)."""
 
 from . import agreement, envelope
-from .agreement import Init0
 from .bundle import NO_NONCE, Bundle, PrivatePair, PublicPair
 from .conversation import Budget, Conversation
 from .envelope import Letter
@@ -36,7 +35,7 @@ class Starting(Conversation):
         if found is not None and found[1] is not None:
             self._start(found[0], found[1])
         else:
-            nonce = self._entropy.bytes(16)
+            nonce = self._entropy.draw(16)
             self._asked = (nonce, self._clock())
             self._outcome.frames.append(BundleRequest(nonce).encode())
 

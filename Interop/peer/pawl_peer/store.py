@@ -182,9 +182,7 @@ class Store:
         return {sid: self._load(Session, body) for sid, body in rows}
 
     def put_session(self, peer: bytes, session: Session) -> None:
-        self._db.execute(
-            "INSERT INTO sessions VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET body = ?3", (peer, session.sid, self._dump(session))
-        )
+        self._db.execute("INSERT INTO sessions VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET body = ?3", (peer, session.sid, self._dump(session)))
 
     def delete_session(self, sid: bytes) -> None:
         for table in ("sessions", "outbox", "receipts"):
@@ -246,5 +244,3 @@ class Store:
     @staticmethod
     def _load(cls: type[T], body: str) -> T:
         return codec.load(cls, json.loads(body))
-
-

@@ -155,11 +155,10 @@ class MachineTests(unittest.TestCase):
         self.assertEqual(world.sides[0].reports + world.sides[1].reports, [])
 
     def test_simultaneous_starts_settle_and_lose_nothing(self) -> None:
-        world = self.world
-        for side, lost in ((0, 1), (1, 0)):
+        for first in (0, 1):
             world = self.world = World()
             world.pair()
-            for index in (0, 1):
+            for index in (first, 1 - first):
                 world.do(index, world.sides[index].machine.start_anew())
             for req in range(20):
                 world.ask(req % 2, req)

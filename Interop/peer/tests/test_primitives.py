@@ -63,7 +63,7 @@ class DiffieHellman(unittest.TestCase):
     def test_low_order_points_are_refused(self) -> None:
         for point in (0, 1, P - 1, P, P + 1, 325606250916557431795983626356110631294008115727848805560023387167927233504):
             with self.assertRaises(Refused) as refused:
-                dh(SYSTEM.bytes(32), point.to_bytes(32, "little"))
+                dh(SYSTEM.draw(32), point.to_bytes(32, "little"))
             self.assertIs(refused.exception.failure, Failure.KEY)
 
 
@@ -79,7 +79,7 @@ class Encapsulation(unittest.TestCase):
                     self.assertIs(refused.exception.failure, Failure.KEY)
 
     def test_a_round(self) -> None:
-        seed = SYSTEM.bytes(64)
+        seed = SYSTEM.draw(64)
         ciphertext, secret = SYSTEM.encapsulate768(kem768_public(seed))
         self.assertEqual(decapsulate768(seed, ciphertext), secret)
 
