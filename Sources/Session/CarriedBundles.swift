@@ -26,6 +26,7 @@ struct CarriedBundles: Sendable {
       return theirs
     }
     let bundle = try Bundle(parsing: bytes.span)
+    guard bundle.nonce == Bundle.pushedNonce else { throw SessionError(.malformed) }
     try bundle.verify(owner: peer, addressee: us, at: now)
     theirs = bundle
     return bundle

@@ -165,6 +165,7 @@ public struct Catalog: Hashable, Sendable {
     for element in try fields.array("entries", atMost: TransferLimits.catalogEntries) {
       entries.append(try CatalogEntry(try ControlFields(element)))
     }
+    guard zip(entries, entries.dropFirst()).allSatisfy({ $0.position < $1.position }) else { throw ControlError(.malformed) }
     self.entries = entries
     next = fields.has("next") ? try fields.text("next", atMost: TransferLimits.cursorBytes) : nil
     // A page that names a next one has gone forward: no asker is led in circles.

@@ -47,11 +47,13 @@ public struct Want: Sendable {
     digest = try fields.digest("digest")
     kind = try fields.kind("kind")
     ranges = try fields.ranges("ranges")
-    // A cipher that this version does not know is passed over: there may be others in the list.
-    aeads = try fields.array("aeads", atMost: TransferLimits.aeads).compactMap { element in
-      guard case .integer(let number) = element else { return nil }
-      return UInt8(exactly: number).flatMap { BulkCipher.Algorithm(rawValue: $0) }
+    var aeads: [BulkCipher.Algorithm] = []
+    for element in try fields.array("aeads", atMost: TransferLimits.aeads) {
+      guard case .integer(let number) = element else { throw ControlError(.malformed) }
+      // A cipher that this version does not know is passed over: there may be others in the list.
+      if let known = UInt8(exactly: number).flatMap({ BulkCipher.Algorithm(rawValue: $0) }) { aeads.append(known) }
     }
+    self.aeads = aeads
     let connection = try fields.object("connection")
     self.connection = try connection.id("cid")
     connectionKey = connection.has("ckey") ? try connection.secret("ckey") : nil

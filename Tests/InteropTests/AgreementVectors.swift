@@ -23,9 +23,11 @@ enum AgreementVectors: VectorKind {
   }
 
   /// A bundle as INIT carries it.
-  static func issue(_ owner: Party, for addressee: NodeID, at now: UInt64 = vectorTime) throws -> Bundle {
+  static func issue(
+    _ owner: Party, for addressee: NodeID, at now: UInt64 = vectorTime, nonce: [UInt8] = Bundle.pushedNonce
+  ) throws -> Bundle {
     try Bundle.issue(
-      by: owner.identity, to: addressee, nonce: Bundle.pushedNonce, prekeys: owner.prekeys, pairs: [], at: now,
+      by: owner.identity, to: addressee, nonce: nonce, prekeys: owner.prekeys, pairs: [], at: now,
       crypto: owner.crypto)
   }
 

@@ -34,6 +34,7 @@ enum InitVectors {
       return initiation[..<place] + bytes + initiation[(place + bytes.count)...]
     }
     let other = try Party(seed: 103, recorder)
+    let asked = try AgreementVectors.issue(alice, for: bob.id, nonce: [UInt8](1...16))
     let expired = try AgreementVectors.issue(alice, for: bob.id, at: vectorTime - 31 * 86_400)
     let foreign = try AgreementVectors.issue(alice, for: other.id)
     let stranger = try AgreementVectors.issue(other, for: bob.id)
@@ -68,6 +69,8 @@ enum InitVectors {
       ),
       bad(
         "somebody else's bundle in it", "Another node's prekeys for B.", try maker.initiation(own: stranger).bytes, .identity),
+      bad(
+        "a bundle that answered a request in it", "Its nonce is not zero.", try maker.initiation(own: asked).bytes, .malformed),
       bad("a bundle with a bad signature in it", "The last byte of INIT0.", flipped(good.bytes, at: head - 1), .signature),
       bad("an EK of low order", "Zero.", patched(Place.ephemeral + 1, zero), .refused),
       bad("another EK", "A flipped bit.", flipped(good.bytes, at: Place.ephemeral + 9), .refused),

@@ -23,7 +23,7 @@ enum VectorKinds {
     [
       IdentityVectors.self, TicketVectors.self, NoiseVectors.self, FrameVectors.self, BundleVectors.self, AgreementVectors.self,
       RatchetVectors.self,
-      EnvelopeVectors.self, StreamVectors.self, ManifestVectors.self, TreeVectors.self,
+      EnvelopeVectors.self, ControlVectors.self, StreamVectors.self, ManifestVectors.self, TreeVectors.self,
     ]
   }
   static var all: [any VectorKind.Type] { made + [PrimitiveVectors.self] }

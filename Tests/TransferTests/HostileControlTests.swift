@@ -96,9 +96,10 @@ import Testing
   }
 
   @Test func unknownCiphersArePassedOver() throws {
-    guard case .want(let want) = try ControlMessage.parse(Array(Self.want(aeads: #"[9,300,2,"x",1]"#).utf8)) else { return }
+    guard case .want(let want) = try ControlMessage.parse(Array(Self.want(aeads: "[9,300,2,1]").utf8)) else { return }
     #expect(want.aeads == [.chachaPoly, .aes256gcm])
     #expect(isRefused(Self.want(aeads: "[1,1,1,1,1,1,1,1,1]")))
+    #expect(isRefused(Self.want(aeads: #"[2,"x",1]"#)), "a list of numbers")
   }
 
   @Test func aPayloadThatNoEnvelopeCarriesIsRefusedUnread() {

@@ -1,10 +1,11 @@
 """What the Python peer makes of the cases in Interop/vectors: one module for each file."""
 
-from . import bundle, envelope, identity, link, manifest, noise, pqxdh, primitives, ratchet, stream, ticket, tree
+from . import bundle, control, envelope, identity, link, manifest, noise, pqxdh, primitives, ratchet, stream, ticket, tree
 from .case import Checks
 
 FILES: dict[str, Checks] = {
     "bundle": bundle.CHECKS,
+    "control": control.CHECKS,
     "envelope": envelope.CHECKS,
     "identity": identity.CHECKS,
     "link": link.CHECKS,

@@ -2,7 +2,7 @@
 
 from pawl_peer import agreement, envelope, frames
 from pawl_peer.agreement import Init0, Roots
-from pawl_peer.bundle import Bundle, ec, kem1024
+from pawl_peer.bundle import NO_NONCE, Bundle, ec, kem1024
 from pawl_peer.envelope import Letter
 from pawl_peer.errors import Failure, require
 from pawl_peer.identity import Identity, Record
@@ -66,6 +66,7 @@ def _init(case: Case) -> None:
     require(init0.prekey_id == prekeys.id, Failure.UNKNOWN, "prekeys that are not there")
     require(init0.pair_id == 0 or init0.pair_id in pairs, Failure.UNKNOWN, "a pair that is not there")
     bundle = Bundle.parse(init0.bundle)
+    require(bundle.nonce == NO_NONCE and not bundle.pairs, Failure.FORMAT, "another kind of bundle than INIT carries")
     bundle.check(peer, us.node_id, case["now"])
     with As("refused"):
         roots = agreement.answer(us, peer, init0, prekeys, pairs.get(init0.pair_id))
