@@ -27,6 +27,8 @@ actor ForgedPeer {
   /// Frames that came are thrown away: nothing is acknowledged.
   private var isDeaf = false
 
+  /// Everything that its session delivered.
+  private(set) var delivered: [Delivered] = []
   /// Every control message that came.
   private(set) var heard: [ControlMessage] = []
   /// Every envelope that came, as it came, deaf or not.
@@ -174,6 +176,7 @@ actor ForgedPeer {
   func push(_ frame: [UInt8]) async throws { try await link?.send(frame) }
 
   private func hear(_ delivered: Delivered) async {
+    self.delivered.append(delivered)
     guard let message = try? ControlMessage.parse(delivered.payload) else { return }
     heard.append(message)
     switch message {

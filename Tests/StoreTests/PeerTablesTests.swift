@@ -63,6 +63,9 @@ import Testing
     commit.append(.putSession(session(1), secret(mark)))
     commit.append(.putPair(9, secret(mark)))
     commit.append(.putState(mark))
+    commit.append(.putHeldBundle(mark))
+    commit.append(.putReceived(session(1), EnvelopeDigest(of: mark), at: 1))
+    commit.append(.putReplay(ReplayEntry(hash: digest(6), session: session(1), expires: 9)))
     commit.append(
       .putOutbox(OutboxEntry(session: session(1), sequence: 1, digest: EnvelopeDigest(of: mark), envelope: mark)))
     let peer = NewPeer(id: node(1), record: mark, name: "n", addresses: [], added: 1)
@@ -85,6 +88,19 @@ import Testing
     #expect(try await state.database.transfers().isEmpty)
     #expect(try await state.database.loadPeer(node(1)) == nil)
     #expect(try await state.database.revoke(node(1)) == nil)
+    // Sealed rows show no plaintext: that they are gone is counted. A holding is a file of the user's, and keeps no peer.
+    let tables = [
+      "session", "outbox", "received", "pair", "replay", "peer_state", "held_bundle", "audience", "transfer", "claim",
+      "holding",
+    ]
+    for table in tables {
+      let left = "SELECT count(*) FROM \(table) WHERE peer IS NOT NULL AND peer NOT IN (SELECT id FROM peer)"
+      #expect(try await state.database.number(left) == 0, "\(table)")
+      if table != "audience" { #expect(try await state.database.number("SELECT count(*) FROM \(table)") == 0, "\(table)") }
+    }
+    let all =
+      "SELECT count(*) FROM sqlite_master AS t, pragma_table_info(t.name) AS c WHERE t.type = 'table' AND c.name = 'peer'"
+    #expect(try await state.database.number(all) == tables.count, "a table of peers' that this test does not know")
     await state.database.close()
   }
 
