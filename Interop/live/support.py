@@ -10,10 +10,9 @@ import unittest
 from collections.abc import Callable
 from pathlib import Path
 
-from realnode import RealNode
-
 from pawl_peer.node import Node
 from pawl_peer.peer import Peer
+from realnode import RealNode
 
 SEED = int(os.environ.get("PAWL_SEED") or random.SystemRandom().randrange(2**32))
 # The debug mode that unittest runs loops in tells of every step above 0.1 s.

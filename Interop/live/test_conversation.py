@@ -4,12 +4,11 @@ import asyncio
 import unittest
 from collections import Counter
 
-from support import LiveTest, until
-from weather import RoughWeather
-
 from pawl_peer.messages import Catalog, CatalogGet, Message, Resolve, Resolved, Turn
 from pawl_peer.node import Node
 from pawl_peer.peer import Peer
+from support import LiveTest, until
+from weather import RoughWeather
 
 ENVELOPES = 1_000
 KILLED_AT = 330  # the node

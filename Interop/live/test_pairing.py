@@ -1,16 +1,18 @@
 """Pairing with the real node, in both roles."""
 
+import asyncio
 import unittest
 
-from realnode import CommandFailed
-from support import LiveTest
-
+from pawl_peer import frames
+from pawl_peer.address import Address, Introduction
 from pawl_peer.errors import Refused
 from pawl_peer.frames import PairErr
-from pawl_peer.identity import safety_number
-from pawl_peer.link import Closed
+from pawl_peer.identity import Identity, safety_number
+from pawl_peer.link import Closed, Stream, dial_link, dial_pairing
 from pawl_peer.node import PairingRefused
 from pawl_peer.ticket import Ticket
+from realnode import CommandFailed
+from support import LiveTest
 
 
 class Pairing(LiveTest):
@@ -58,6 +60,48 @@ class Pairing(LiveTest):
         wrong = Ticket(ticket.expiry, ticket.link_key, ticket.node_id, bytes(32), ticket.addresses)
         with self.assertRaises((Closed, Refused)):
             await (await self.node("eve")).join(wrong.text)
+
+    async def test_introductions_that_are_none_spoil_a_ticket(self) -> None:
+        ticket = Ticket.parse(await self.real.invite("anna"))
+        node = await self.node("anna")
+        record = node.identity.record.encode()
+        flipped = record[:-1] + bytes([record[-1] ^ 1])
+        for introduction in (b"", Introduction(flipped, b"", b"").encode(), Introduction(record, b"", b"").encode()):
+            link, answer = await dial_pairing(node.identity, ticket, ticket.addresses[0], introduction)
+            self.assertEqual(frames.parse(answer), PairErr(PairErr.SPOILT))
+            link.close()
+        with self.assertRaises(PairingRefused) as refused:
+            await node.join(ticket.text)
+        self.assertEqual(refused.exception.code, PairErr.SPOILT)
+
+    async def test_a_stranger_meets_silence(self) -> None:
+        ticket = Ticket.parse(await self.real.invite("anna"))
+        link = await dial_link(Identity.generate(), ticket.link_key, ticket.addresses[0])
+        with self.assertRaises(Closed):
+            await link.receive()
+        link.close()
+
+    async def test_anything_else_at_the_door_meets_silence(self) -> None:
+        for knock in (b"\x00", b"GET / HTTP/1.1\r\n\r\n", b"\x01\x00\x30" + bytes(48), b"\x02\x00\x60" + bytes(96), b"\x03" + bytes(48)):
+            stream = await Stream.dial(Address("127.0.0.1", self.real.port))
+            stream.writer.write(knock)
+            async with asyncio.timeout(10):
+                self.assertEqual(await stream.reader.read(), b"", knock)
+            stream.close()
+
+    async def test_a_peer_on_a_new_machine_waits_until_the_nodes_user_has_decided(self) -> None:
+        old, _ = await self.joined("anna")
+        await self.end(old)
+        new = await self.node("anna", folder="new machine")
+        peer = await new.join(await self.real.invite("other"))
+        await asyncio.sleep(1.5)
+        self.assertFalse(peer.confirmed.is_set())
+        asked = await self.real.command("verify", "anna")
+        self.assertIn(new.identity.node_id.hex(), str(asked))
+        self.assertIn(old.identity.node_id.hex(), str(asked))
+        await self.real.command("verify", "anna", "--accept-new")
+        await self.confirmed(peer)
+        self.assertEqual(await peer.catalog(), [])
 
 
 if __name__ == "__main__":

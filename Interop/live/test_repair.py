@@ -5,8 +5,6 @@ import sqlite3
 import unittest
 from pathlib import Path
 
-from support import LiveTest, until
-
 from pawl_peer import frames
 from pawl_peer.bundle import Bundle
 from pawl_peer.frames import Ack, BundleFrame, BundleRequest, Counter, Counters
@@ -14,6 +12,7 @@ from pawl_peer.link import dial_link
 from pawl_peer.messages import CatalogGet
 from pawl_peer.peer import Peer, Weather
 from pawl_peer.session import Phase, Session
+from support import LiveTest, until
 
 
 class Watch(Weather):

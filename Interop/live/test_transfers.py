@@ -4,14 +4,13 @@ import filecmp
 import unittest
 from pathlib import Path
 
-from realnode import CommandFailed
-from support import LiveTest
-
 from pawl_peer.errors import Failure, Refused
 from pawl_peer.node import Node
 from pawl_peer.peer import Peer
 from pawl_peer.pulling import Denied
 from pawl_peer.segment import AES_256_GCM, CHACHA20_POLY1305, CHUNKS, LEAVES, MANIFEST
+from realnode import CommandFailed
+from support import LiveTest
 
 _INTEGRITY = 13
 _SIZE = 20_000_000

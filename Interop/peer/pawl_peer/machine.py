@@ -240,8 +240,8 @@ class PeerMachine(Starting):
         newest = self.newest
         if newest is None:
             just_paired = not self.sessions and not self.row.retired
-            if just_paired and self.row.we_invited:
-                if self.now - self.row.paired >= INVITER_PATIENCE_SECONDS:
+            if just_paired:
+                if not self.row.we_invited or self.now - self.row.paired >= INVITER_PATIENCE_SECONDS:
                     self._begin()
             elif self.is_lower and not any(s.phase is Phase.ABANDONED for s in self.sessions.values()):
                 self._begin()

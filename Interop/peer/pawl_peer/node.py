@@ -192,7 +192,7 @@ class Node:
         row = self.store.ticket(pairing.ticket_id)
         assert row is not None
         try:
-            record, card = self._check_introduction(pairing.introduction, pairing.joiner_key, pairs=0)[:2]
+            record, card = self._check_introduction(pairing.introduction, pairing.joiner_key, maximum_pairs=0)[:2]
         except Refused:
             row.bad += 1
             with self.store.transaction():
@@ -231,7 +231,7 @@ class Node:
     def _introduction(self, bundle: bytes) -> bytes:
         return Introduction(self.identity.record.encode(), bundle, Card(self.name, self.addresses).encode()).encode()
 
-    def _check_introduction(self, data: bytes, key: bytes, pairs: int) -> tuple[Record, Card, Bundle]:
+    def _check_introduction(self, data: bytes, key: bytes, maximum_pairs: int) -> tuple[Record, Card, Bundle]:
         introduction = Introduction.parse(data)
         record = Record.parse(introduction.record)
         require(record.link == key, Failure.IDENTITY, "the record of another link key")
@@ -239,7 +239,7 @@ class Node:
         card = Card.parse(introduction.card)
         bundle = Bundle.parse(introduction.bundle)
         bundle.check(record, self.identity.node_id, self.now)
-        require(bundle.nonce == NO_NONCE and len(bundle.pairs) == pairs, Failure.FORMAT, "another kind of bundle than pairing has")
+        require(bundle.nonce == NO_NONCE and len(bundle.pairs) <= maximum_pairs, Failure.FORMAT, "another kind of bundle than pairing has")
         return record, card, bundle
 
     # Pairing as the joiner
@@ -265,11 +265,15 @@ class Node:
             link.close()
             raise PairingRefused(answer.code)
         require(isinstance(answer, PairOk), Failure.FORMAT, "no answer to a pairing")
-        record, card, bundle = self._check_introduction(answer.introduction, ticket.link_key, pairs=1)
+        record, card, bundle = self._check_introduction(answer.introduction, ticket.link_key, maximum_pairs=1)
         require(record.node_id == ticket.node_id, Failure.IDENTITY, "another node than the ticket's")
         with self.store.transaction():
             peer = self._paired(record, card, address, we_invited=False)
-        peer.add_link(link, bundle)
+        # Without a pair, the inviter's user has to decide about us first: CLOSE follows, and the session starts on the first link that stands.
+        if bundle.pairs:
+            peer.add_link(link, bundle)
+        else:
+            link.close()
         self._keep_linked(peer)
         return peer
 

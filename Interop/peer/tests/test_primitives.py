@@ -4,7 +4,6 @@ import hashlib
 import unittest
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
 from pawl_peer.errors import Failure, Refused
 from pawl_peer.identity import check_ed25519_key, verify_ed25519
 from pawl_peer.primitives import SYSTEM, check_kem_key, decapsulate768, dh, hkdf, kem768_public, kem1024_public
