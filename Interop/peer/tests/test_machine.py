@@ -128,7 +128,7 @@ class MachineTests(unittest.TestCase):
         world = self.world
         world.pair()
         sid = self.assert_one_session()
-        for req in range(600):
+        for req in range(300):
             world.ask(self.dice.randrange(2), req)
             for _ in range(self.dice.randrange(4)):
                 side = self.dice.randrange(2)
@@ -150,7 +150,7 @@ class MachineTests(unittest.TestCase):
         world.link()
         world.settle()
         answered = sorted(world.sides[0].answers + world.sides[1].answers)
-        self.assertEqual(answered, list(range(600)), f"PAWL_SEED={SEED}")
+        self.assertEqual(answered, list(range(300)), f"PAWL_SEED={SEED}")
         self.assertEqual(self.assert_one_session(), sid)
         self.assertEqual(world.sides[0].reports + world.sides[1].reports, [])
 
