@@ -78,7 +78,7 @@ struct Ratchet: Sendable {
     /// Messages before Nr that have not come.
     var skipped: [SkippedKey]
     /// One of its headers. Not stored: the next one brings it back.
-    var known: RatchetHeader? = nil
+    var known: KnownHeader? = nil
   }
 }
 

@@ -112,3 +112,10 @@ struct RatchetHeader: Sendable {
     return writer.bytes
   }
 }
+
+/// A header of a chain, shared by the copies of a ratchet.
+final class KnownHeader: Sendable {
+  let header: RatchetHeader
+
+  init(_ header: RatchetHeader) { self.header = header }
+}

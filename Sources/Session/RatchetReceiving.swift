@@ -24,7 +24,7 @@ extension Ratchet {
       receiving = .chain(
         ReceivingChain(
           headerKey: secrets.initiatorHeaderKey, fingerprint: header.chainFingerprint, chain: step.chain, number: 0,
-          skipped: [], known: header))
+          skipped: [], known: KnownHeader(header)))
       sending = .turn(
         DueTurn(
           headerKey: secrets.responderNextHeaderKey, remote: header.keys, previousCount: 0,
@@ -51,7 +51,7 @@ extension Ratchet {
     _ envelope: Envelope, associatedData: [UInt8], prekeys: PrekeyRing, at now: UInt64
   ) throws(SessionError) -> Opened {
     if case .chain(let current) = receiving,
-      let header = envelope.header(under: current.headerKey, knowing: current.known)
+      let header = envelope.header(under: current.headerKey, knowing: current.known?.header)
     {
       let key = try messageKey(header, in: current, at: now)
       return Opened(letter: try envelope.letter(under: key, associatedData: associatedData), beganChain: false)
@@ -78,7 +78,7 @@ extension Ratchet {
   ) throws(SessionError) -> SecretBox {
     guard header.chainFingerprint == current.fingerprint else { throw SessionError(.refused) }
     var chain = current
-    if chain.known == nil { chain.known = header }
+    if chain.known == nil { chain.known = KnownHeader(header) }
     if header.number < chain.number {
       guard let position = chain.skipped.firstIndex(where: { $0.number == header.number }),
         !chain.skipped[position].isExpired(at: now)
@@ -125,7 +125,7 @@ extension Ratchet {
       receiving = .chain(
         ReceivingChain(
           headerKey: nextReceivingHeaderKey, fingerprint: header.chainFingerprint, chain: step.chain, number: 0,
-          skipped: [], known: header))
+          skipped: [], known: KnownHeader(header)))
       nextReceivingHeaderKey = step.nextHeaderKey
     } catch {
       throw SessionError(.refused)

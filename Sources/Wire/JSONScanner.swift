@@ -226,6 +226,10 @@ public struct JSONScanner: ~Escapable {
     let start = position
     let count = unsafe bytes.withUnsafeBufferPointer { bytes in
       var end = start
+      // Eight at a time, as long as none of them is an end.
+      while end + 8 <= bytes.count,
+        !Self.hasEnd(unsafe UnsafeRawPointer(bytes.baseAddress! + end).loadUnaligned(as: UInt64.self))
+      { end += 8 }
       while end < bytes.count {
         let byte = unsafe bytes[end]
         if byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { break }
@@ -235,6 +239,17 @@ public struct JSONScanner: ~Escapable {
     }
     position += count
     return bytes.extracting(start..<start + count)
+  }
+
+  /// Whether one of the eight bytes is below 0x20, a quote or a backslash. Subtracting from each byte borrows into its highest bit where it
+  /// was smaller; a borrow that goes on into the next byte only follows one that counts.
+  private static func hasEnd(_ word: UInt64) -> Bool {
+    let ones: UInt64 = 0x0101_0101_0101_0101
+    let (quotes, backslashes) = (word ^ (ones &* 0x22), word ^ (ones &* 0x5C))
+    let control = (word &- (ones &* 0x20)) & ~word
+    let quote = (quotes &- ones) & ~quotes
+    let backslash = (backslashes &- ones) & ~backslashes
+    return (control | quote | backslash) & (ones &* 0x80) != 0
   }
 
   private static func text(_ run: Span<UInt8>) -> String? {

@@ -52,6 +52,33 @@ import Wire
     }
   }
 
+  @Test func everyByteMeansTheSameAtEveryPlaceOfAText() {
+    // Texts are read several bytes at a time: no place among them may make a difference.
+    for place in 0..<26 {
+      for byte in UInt8.min...UInt8.max where byte != UInt8(ascii: "\\") {
+        var text = [UInt8](repeating: UInt8(ascii: "x"), count: 26)
+        text[place] = byte
+        let expected: JSONFailure.Reason? =
+          switch byte {
+          case 0..<0x20: .syntax
+          case UInt8(ascii: "\""): .trailingBytes
+          case 0x80...: .encoding
+          default: nil
+          }
+        // The quote ends the text at the last place too: then another one follows.
+        #expect(reason([0x22] + text + [0x22]) == expected, "\(byte) at \(place)")
+      }
+    }
+  }
+
+  @Test func anEscapeIsReadAtEveryPlaceOfAText() throws {
+    for place in 0..<26 {
+      let before = String(repeating: "é", count: place)
+      let text = Array("\"\(before)\\n\(before)\\u0041\"".utf8)
+      #expect(try JSONValue.parse(text.span) == .string("\(before)\n\(before)A"))
+    }
+  }
+
   @Test func aTreeSurvivesWritingAndReading() throws {
     let value = JSONValue.object([
       .init("name", .string("tab\t \"q\" \\ 🎨")), .init("n", .integer(42)),
