@@ -3,11 +3,12 @@
 import shutil
 import sqlite3
 import unittest
+from contextlib import closing
 from pathlib import Path
 
 from pawl_peer import frames
 from pawl_peer.bundle import Bundle
-from pawl_peer.frames import Ack, BundleFrame, BundleRequest, Counter, Counters
+from pawl_peer.frames import Ack, BundleFrame, BundleRequest, Counter, Counters, InitFrame
 from pawl_peer.link import dial_link
 from pawl_peer.messages import CatalogGet
 from pawl_peer.peer import Peer, Weather
@@ -58,9 +59,10 @@ class Repair(LiveTest):
         node, peer = await self.joined()
         old = self.only(peer).sid
         await self.end(node)
-        with sqlite3.connect(self.folder / "anna" / "peer.sqlite") as store:
+        with closing(sqlite3.connect(self.folder / "anna" / "peer.sqlite")) as store:
             for table in ("sessions", "outbox", "receipts", "prekeys", "pairs", "inits", "waiting"):
                 store.execute(f"DELETE FROM {table}")
+            store.commit()
         peer = await self.python_again()
         await self.new_session(peer, old)
         await self.talk(peer)
@@ -162,6 +164,30 @@ class Repair(LiveTest):
         session = await self.new_session(peer, old)
         self.assertTrue(session.without_pair)
         await self.talk(peer)
+
+    async def test_the_node_starts_from_pythons_batch(self) -> None:
+        # The lower node starts by itself, so Python has to be the higher one.
+        node = await self.node("anna")
+        while node.identity.node_id < self.real.node_id:
+            await self.end(node)
+            shutil.rmtree(self.folder / "anna")
+            node = await self.node("anna")
+        peer = await node.join(await self.real.invite("anna"))
+        await self.confirmed(peer)
+        await until(lambda: peer.row.batch_arrived, "Python's batch is acknowledged")
+        old, batch = self.only(peer).sid, list(peer.row.batch)
+        await self.real.stop()
+        with closing(sqlite3.connect(self.real.home / "state" / "pawl.db")) as state:
+            state.execute("DELETE FROM session")
+            state.commit()
+        watch = peer.weather = Watch()
+        await self.real.start()
+        session = await self.new_session(peer, old)
+        await self.talk(peer)
+        starts = [frame for frame in map(frames.parse, watch.seen) if isinstance(frame, InitFrame)]
+        self.assertEqual(starts[0].init0.pair_id, batch[0])
+        self.assertFalse(session.starter)
+        self.assertNotIn(batch[0], node.store.pairs(peer.node_id), "a used pair is gone")
 
     async def test_simultaneous_starts_settle_on_one_session(self) -> None:
         node, peer = await self.joined()

@@ -223,8 +223,12 @@ class Conversation:
         # Payloads go out in the newest that is confirmed, and that is this one.
         self.sessions[session.sid] = self.sessions.pop(session.sid)
         self._store.put_session(self.peer, session)
+        self._ask_no_more()
         self._flush()
         self._send_batch(session)
+
+    def _ask_no_more(self) -> None:
+        raise NotImplementedError
 
     def _send_batch(self, session: Session) -> None:
         raise NotImplementedError

@@ -27,6 +27,10 @@ class Starting(Conversation):
     def _reset_budgets(self) -> None:
         self._requests = Budget(8, 10)
 
+    def _ask_no_more(self) -> None:
+        """A session is confirmed: a bundle that is still under way is not needed."""
+        self._asked = None
+
     # As A
 
     def _begin(self, ask: bool = False) -> None:
