@@ -8,7 +8,7 @@ enum AgreementVectors: VectorKind {
   static let file = "pqxdh"
   static let section = "7"
   static let about =
-    "Key agreement. `agree`: all private keys of both sides, and everything that follows. `init`: an INIT as it comes to B, who holds `prekeys` and `pairs` and knows A as `peer record`."
+    "Key agreement. `agree`: all private keys of both sides, and everything that follows. `start`: A's side against a bundle that is genuine, and bad. `init`: an INIT as it comes to B, who holds `prekeys` and `pairs` and knows A as `peer record`."
 
   static func make(_ recorder: Recorder) throws -> [VectorCase] {
     let alice = try Party(seed: 101, recorder)
@@ -19,7 +19,58 @@ enum AgreementVectors: VectorKind {
       agree("with a one-time pair", "DH4, and the encapsulation is to PQOPK.", alice, bob, pair, own, recorder),
       agree("without a one-time pair", "No DH4, and the encapsulation is to PQSPK.", alice, bob, nil, own, recorder),
       agree("the other way round", "The second node starts.", bob, alice, nil, issue(bob, for: alice.id), recorder),
-    ] + InitVectors.make(alice, bob, pair, own, recorder)
+    ] + starts(alice, bob, pair, own, recorder) + InitVectors.make(alice, bob, pair, own, recorder)
+  }
+
+  /// Low-order points where A meets B's keys: each is signed by B.
+  private static func starts(
+    _ a: Party, _ b: Party, _ pair: RecordedPair, _ own: Bundle, _ recorder: Recorder
+  ) throws -> [VectorCase] {
+    let good = try Bundle.issue(
+      by: b.identity, to: a.id, nonce: Bundle.pushedNonce, prekeys: b.prekeys, pairs: [pair.pair], at: vectorTime,
+      crypto: b.crypto
+    ).bytes
+    let base = VectorCase("a start", "As in `agree`, with this bundle.", op: "start").part("A", a.vector.without("record"))
+      .hex("peer record", b.record.bytes).hex("bundle", good).hex("A's bundle", own.bytes)
+      .hex("EK private", [UInt8](1...32)).hex("ct", [UInt8](repeating: 1, count: MLKEM1024.ciphertextBytes))
+      .hex("SS", [UInt8](2...33))
+    let points: [(String, [UInt8])] = [
+      ("zero", [UInt8](repeating: 0, count: 32)), ("one", [1] + [UInt8](repeating: 0, count: 31)),
+      (
+        "a point of order eight",
+        [
+          0xE0, 0xEB, 0x7A, 0x7C, 0x3B, 0x41, 0xB8, 0xAE, 0x16, 0x56, 0xE3, 0xFA, 0xF1, 0x9F, 0xC4, 0x6A, 0xDA, 0x09, 0x8D,
+          0xEB,
+          0x9C, 0x32, 0xB1, 0xFD, 0x86, 0x62, 0x05, 0x16, 0x5F, 0x49, 0xB8, 0x00,
+        ]
+      ),
+    ]
+    func signed(_ name: String, _ about: String, _ place: Int, _ point: [UInt8]) throws -> VectorCase {
+      let body = good[..<place] + point + good[(place + 32)..<(good.count - SignatureKind.signatureBytes)]
+      let signature = try b.identity.sign(kind: .bundle, body: Array(body), crypto: b.crypto)
+      return base.renamed(name, about).hex("bundle", body + signature).expect(.refused)
+    }
+    // SPK's 32 bytes begin at 101, OPK's at 1,713.
+    let spk = try points.map { try signed("an SPK of low order: \($0.0)", "DH1 and DH3 are zero.", 101, $0.1) }
+    let opk = try points.map { try signed("an OPK of low order: \($0.0)", "DH4 is zero.", 1_713, $0.1) }
+    return [try started(base)] + spk + opk
+  }
+
+  private static func started(_ vector: VectorCase) throws -> VectorCase {
+    let (head, secrets) = try start(vector)
+    return vector.hex("INIT0", head.bytes).hex("sid", secrets.id.bytes).expect(.ok)
+  }
+
+  private static func start(_ vector: VectorCase) throws -> (head: Initiation.Head, secrets: SessionSecrets) {
+    let a = try Party.identity(vector, "A")
+    let (record, bundleBytes, own) = (try vector.hex("peer record"), try vector.hex("bundle"), try vector.hex("A's bundle"))
+    let b = try IdentityRecord(parsing: record.span)
+    let bundle = try Bundle(parsing: bundleBytes.span)
+    try bundle.verify(owner: b, addressee: a.id, at: vectorTime)
+    return try KeyAgreement.initiate(
+      identity: a, peer: b, bundle: bundle, own: try Bundle(parsing: own.span),
+      crypto: SessionCrypto(
+        tape: Tape([try vector.hex("EK private")]), ct1024: try vector.hex("ct"), ss1024: try vector.hex("SS")))
   }
 
   /// A bundle as INIT carries it.
@@ -100,6 +151,10 @@ enum AgreementVectors: VectorKind {
       let read = try Initiation.Head(from: &reader)
       try reader.finish()
       try insist(read.bytes == head, "INIT0 is written otherwise than it was read")
+    case "start":
+      let (head, secrets) = try start(vector)
+      try vector.same("INIT0", head.bytes)
+      try vector.same("sid", secrets.id.bytes)
     case "init": try InitVectors.receive(vector)
     default: throw try unknownOperation(vector)
     }

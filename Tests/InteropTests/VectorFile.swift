@@ -32,7 +32,8 @@ struct VectorFile {
     self.name = name
     section = try root.text("section")
     about = try root.text("about")
-    cases = try root.parts("cases")
+    let given = root.has("given") ? try root.part("given") : VectorCase()
+    cases = try root.parts("cases").map { try $0.resolved(given) }
   }
 
   /// The bytes on the disk, or nil.
@@ -42,10 +43,45 @@ struct VectorFile {
 
   /// The file's text: one member a line, ASCII only.
   var encoded: [UInt8] {
+    let given = shared
+    var root = VectorCase().text("file", name).text("section", section).text("about", about)
+    if !given.members.isEmpty { root = root.part("given", given) }
     var writer = ReadableJSON()
-    writer.write(
-      VectorCase().text("file", name).text("section", section).text("about", about).parts("cases", cases).value)
+    writer.write(root.parts("cases", cases.map { $0.referring(to: given) }).value)
     return writer.text + [0x0A]
+  }
+
+  /// Long values that stand in three cases or more, under the names of their members.
+  private var shared: VectorCase {
+    var counts: [String: Int] = [:]
+    for member in cases.flatMap(\.members) {
+      if case .string(let text) = member.value, text.utf8.count > 4_000 { counts[text, default: 0] += 1 }
+    }
+    var (given, taken) = (VectorCase(), Set<String>())
+    for member in cases.flatMap(\.members) {
+      guard case .string(let text) = member.value, counts[text, default: 0] > 2, taken.insert(text).inserted else { continue }
+      let number = (1...).first { !given.has($0 == 1 ? member.key : "\(member.key) \($0)") } ?? 1
+      given = given.text(number == 1 ? member.key : "\(member.key) \(number)", text)
+    }
+    return given
+  }
+}
+
+extension VectorCase {
+  /// The same case with values of the file's in place of `{"given": name}`.
+  fileprivate func resolved(_ given: VectorCase) throws -> VectorCase {
+    try members.reduce(self) { vector, member in
+      guard let name = member.value["given"], case .string(let name) = name else { return vector }
+      return vector.text(member.key, try given.text(name))
+    }
+  }
+
+  /// The same case with `{"given": name}` in place of values of the file's.
+  fileprivate func referring(to given: VectorCase) -> VectorCase {
+    members.reduce(self) { vector, member in
+      guard let shared = given.members.first(where: { $0.value == member.value }) else { return vector }
+      return vector.part(member.key, VectorCase().text("given", shared.key))
+    }
   }
 }
 

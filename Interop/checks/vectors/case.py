@@ -108,7 +108,14 @@ def names() -> list[str]:
 
 
 def load(name: str) -> list[Case]:
-    return [Case(members) for members in json.loads((FOLDER / f"{name}.json").read_text("ascii"))["cases"]]
+    file = json.loads((FOLDER / f"{name}.json").read_text("ascii"))
+    given = file.get("given", {})
+    return [Case({key: _resolved(value, given) for key, value in members.items()}) for members in file["cases"]]
+
+
+def _resolved(value: Any, given: dict[str, str]) -> Any:
+    """A value that the cases of a file share stands once, and they name it."""
+    return given[value["given"]] if isinstance(value, dict) and set(value) == {"given"} else value
 
 
 def of(name: str, *operations: str) -> Iterable[Case]:

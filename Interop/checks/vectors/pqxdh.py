@@ -52,6 +52,17 @@ def _same_roots(case: Case, roots: Roots) -> None:
     case.same("AD", roots.associated_data)
 
 
+def _start(case: Case) -> None:
+    us = Identity.from_seeds(*(case.part("A").hex(key) for key in SEEDS))
+    peer, bundle = Record.parse(case.hex("peer record")), Bundle.parse(case.hex("bundle"))
+    bundle.check(peer, us.node_id, bundle.issued)
+    entropy = ScriptedEntropy([case.hex("EK private")], [(case.hex("ct"), case.hex("SS"))])
+    with As("refused"):
+        started = agreement.start(us, peer, bundle, case.hex("A's bundle"), bundle.pairs[0], entropy)
+    case.same("INIT0", started.init0.encode())
+    case.same("sid", started.roots.sid)
+
+
 def _init(case: Case) -> None:
     """In the order of §7: for whom, with which prekeys, whose bundle, and whether the envelope opens."""
     us = Identity.from_seeds(*(case.part("B").hex(key) for key in SEEDS))
@@ -76,4 +87,4 @@ def _init(case: Case) -> None:
     case.same("payload", letter.payload)
 
 
-CHECKS: Checks = {"agree": _agree, "init": _init}
+CHECKS: Checks = {"agree": _agree, "start": _start, "init": _init}
