@@ -25,11 +25,14 @@ public struct Peer: Codable, Hashable, Sendable {
   public var paired: UInt64
   /// The session's health: `none`, `starting`, `established`, `quarantined`.
   public var session: String
+  /// What went wrong lately between the two, oldest first: all that has not healed, and for seven days what has.
+  public var troubles: [Trouble]
 
   /// A peer.
   public init(
     alias: String, name: String, node: String, fingerprint: String, verified: Bool, blocked: Bool = false,
-    identity: String = "pinned", online: Bool, address: String? = nil, lastSeen: UInt64? = nil, paired: UInt64, session: String
+    identity: String = "pinned", online: Bool, address: String? = nil, lastSeen: UInt64? = nil, paired: UInt64, session: String,
+    troubles: [Trouble] = []
   ) {
     self.alias = alias
     self.name = name
@@ -43,11 +46,54 @@ public struct Peer: Codable, Hashable, Sendable {
     self.lastSeen = lastSeen
     self.paired = paired
     self.session = session
+    self.troubles = troubles
   }
 
   private enum CodingKeys: String, CodingKey {
-    case alias, name, node, fingerprint, verified, blocked, identity, online, address, paired, session
+    case alias, name, node, fingerprint, verified, blocked, identity, online, address, paired, session, troubles
     case lastSeen = "last_seen"
+  }
+}
+
+/// Something that went wrong between us and a peer, and repairs itself.
+public struct Trouble: Codable, Hashable, Sendable {
+  /// What it was. A kind of a newer node is kept as it came.
+  public struct Kind: RawRepresentable, Codable, Hashable, Sendable {
+    /// The word in the line.
+    public var rawValue: String
+
+    /// Any word.
+    public init(rawValue: String) { self.rawValue = rawValue }
+
+    /// Our state was older than what the peer had seen.
+    public static let rollback = Kind(rawValue: "rollback")
+    /// The peer's state was older than what we had seen.
+    public static let peerRollback = Kind(rawValue: "peer_rollback")
+    /// A session could not be continued here.
+    public static let lost = Kind(rawValue: "lost")
+    /// The peer could not continue a session.
+    public static let reset = Kind(rawValue: "reset")
+    /// A session was started without a one-time prekey.
+    public static let fallback = Kind(rawValue: "fallback")
+  }
+
+  /// What it was.
+  public var kind: Kind
+  /// When it was noticed, in Unix seconds.
+  public var at: UInt64
+  /// When a working session was there again, in Unix seconds; nil: not yet.
+  public var healedAt: UInt64?
+
+  /// A trouble.
+  public init(kind: Kind, at: UInt64, healedAt: UInt64? = nil) {
+    self.kind = kind
+    self.at = at
+    self.healedAt = healedAt
+  }
+
+  private enum CodingKeys: String, CodingKey {
+    case kind, at
+    case healedAt = "healed_at"
   }
 }
 

@@ -105,7 +105,8 @@ extension API.Peer {
       alias: peer.alias, name: peer.name, node: peer.id, fingerprint: Fingerprint.text(nodeID: peer.id),
       verified: peer.isVerified, blocked: peer.isBlocked, identity: peer.isIdentityChanged ? "changed" : "pinned",
       online: peer.isOnline, address: peer.addresses.first,
-      lastSeen: peer.lastSeen, paired: peer.added, session: peer.health)
+      lastSeen: peer.lastSeen, paired: peer.added, session: peer.health,
+      troubles: peer.troubles.map { Trouble(kind: Trouble.Kind(rawValue: $0.kind), at: $0.at, healedAt: $0.healedAt) })
   }
 }
 

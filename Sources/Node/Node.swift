@@ -178,14 +178,19 @@ public actor Node {
   private func keepHouse() async {
     while !isStopping {
       guard (try? await context.loop.sleep(for: LinkPolicy.tick)) != nil else { return }
-      // Before the peers, whose batches name them. Costs nothing while nothing is due.
-      await rotatePrekeys()
-      for peer in peers.values { await peer.tick() }
-      expireTickets()
-      expireAnnounced()
-      try? await context.database.maintain()
-      for server in servers.values { await server.tick() }
+      await tick()
     }
+  }
+
+  /// One round of what time alone makes due.
+  func tick() async {
+    // Before the peers, whose batches name them. Costs nothing while nothing is due.
+    await rotatePrekeys()
+    for peer in peers.values { await peer.tick() }
+    expireTickets()
+    expireAnnounced()
+    try? await context.database.maintain()
+    for server in servers.values { await server.tick() }
   }
 
   private func rotatePrekeys() async {

@@ -30,6 +30,8 @@ public struct PeerSummary: Sendable {
   public let health: String
   /// 60 decimal digits that both sides see alike.
   public let safetyNumber: String
+  /// What went wrong lately between the two, oldest first.
+  public let troubles: [TroubleReport]
 }
 
 extension Peer {
@@ -38,7 +40,8 @@ extension Peer {
     PeerSummary(
       alias: row.alias, id: id.hex, name: row.name, addresses: addresses.map(\.description), isVerified: row.verified,
       isBlocked: row.blocked, isIdentityChanged: claim != nil, isOnline: isLinked, added: row.added,
-      lastSeen: isLinked ? context.now : row.lastSeen, health: machine.health.rawValue, safetyNumber: safetyNumber.digits)
+      lastSeen: isLinked ? context.now : row.lastSeen, health: machine.health.rawValue, safetyNumber: safetyNumber.digits,
+      troubles: machine.troubles(at: context.now).map(TroubleReport.init))
   }
 
   /// The row was changed in the store.

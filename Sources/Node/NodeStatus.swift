@@ -57,21 +57,3 @@ extension Node {
       warnings: warnings)
   }
 }
-
-extension Peer {
-  /// What a user should know of the session with this peer.
-  func warnings() -> [String] {
-    if claim != nil { return ["\(row.alias): identity key changed - blocked until you decide: pawl verify \(row.alias)"] }
-    var texts: [String] = []
-    for event in hadNews {
-      switch event {
-      case .rollback:
-        texts.append("\(row.alias): this node's state is older than what \(row.alias) has seen; a fresh session was started")
-      case .peerRollback: texts.append("\(row.alias): its state is older than what we have seen; a fresh session was started")
-      case .undeliverable(_, let count): texts.append("\(row.alias): \(count) messages could not be delivered")
-      default: break
-      }
-    }
-    return texts
-  }
-}

@@ -262,17 +262,6 @@ actor Peer {
     wakeReadiness()
   }
 
-  /// Takes note of what the session says of itself.
-  func note(_ event: SessionEvent) {
-    switch event {
-    case .started, .acknowledged: break
-    case .confirmed: context.logger.info("session confirmed", metadata: ["peer": "\(row.alias)"])
-    default:
-      hadNews = hadNews.suffix(15) + [event]
-      context.logger.warning("session", metadata: ["peer": "\(row.alias)", "event": "\(event)"])
-    }
-  }
-
   private func wakeBacklog() {
     let woken = backlogWaiters
     backlogWaiters = []

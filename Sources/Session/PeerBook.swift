@@ -69,8 +69,8 @@ struct PeerBook: Hashable, Sendable {
 struct HandedBatch: Hashable, Sendable {
   /// Unix seconds; each batch is later than the one before.
   let issued: UInt64
-  /// The signed prekeys it names.
-  let generation: UInt32
+  /// The signed prekeys it names; zero, which none has, if its pairs are not to be listed again.
+  private(set) var generation: UInt32
   /// The session that carries it…
   let session: SessionID
   /// …and the envelope.
@@ -85,6 +85,9 @@ struct HandedBatch: Hashable, Sendable {
     self.envelope = envelope
     self.pairs = pairs
   }
+
+  /// What is unused of it is of no use any more: the next batch is a whole new one.
+  mutating func spoil() { generation = 0 }
 
   @_lifetime(reader: copy reader)
   fileprivate init(from reader: inout ByteReader) throws(WireError) {

@@ -29,7 +29,7 @@ extension PeerMachine {
     outcome.events.append(.rollback(sessions[index].id))
     for pair in pairs { outcome.commit.append(.deletePair(pair.id)) }
     pairs = []
-    book.batch = nil
+    book.batch?.spoil()
     _ = book.troubles.note(.rollback, at: now)
     outcome.commit.append(.putState(book.stored))
     dropHeldBundle(into: &outcome)

@@ -129,7 +129,12 @@ extension PeerMachine {
     outcome.events.append(.started(session.id, byUs: false))
     if pair == nil {
       outcome.events.append(.startedWithoutPair(session.id, byUs: false))
-      note(.fallback, at: now, into: &outcome)
+      _ = book.troubles.note(.fallback, at: now)
+    }
+    if pair?.isBatched != true {
+      // It has none left, or none at all: pairs that it used in starts we never saw would look unused here for ever.
+      book.batch?.spoil()
+      outcome.commit.append(.putState(book.stored))
     }
     try accept(
       letter, digest: EnvelopeDigest(of: initiation.envelope), in: sessions.count - 1, isNewlyConfirmed: false, at: now,

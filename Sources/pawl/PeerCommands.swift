@@ -13,8 +13,10 @@ struct Peers: ClientCommand {
       guard !result.peers.isEmpty else {
         return Report([], remarks: ["no peers yet; invite one with: pawl invite NAME"])
       }
+      let troubles = PeerReport.troubles(result.peers)
       return Report(
-        PeerReport.table(result.peers, now: Clock.now, verbose: output.verbose) + IdentityReport.questions(result.peers))
+        PeerReport.table(result.peers, now: Clock.now, verbose: output.verbose) + IdentityReport.questions(result.peers)
+          + (troubles.isEmpty ? [] : [""]) + troubles)
     }
   }
 }

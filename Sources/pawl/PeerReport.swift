@@ -20,6 +20,40 @@ enum PeerReport {
     return table.lines
   }
 
+  /// What went wrong with peers lately: one line for each that had trouble, about the last of it.
+  static func troubles(_ peers: [Peer]) -> [String] {
+    peers.compactMap { peer in
+      guard let last = peer.troubles.last else { return nil }
+      let more = peer.troubles.count - 1
+      let others = more > 0 ? " (and \(more) more in the last 7 days: --json lists them)" : ""
+      return "warning: " + text(last, with: TerminalText.escape(peer.alias)) + others
+    }
+  }
+
+  private static func text(_ trouble: Trouble, with alias: String) -> String {
+    let at = Units.date(trouble.at)
+    let (what, cure) =
+      switch trouble.kind {
+      case .rollback:
+        ("our state was older than \(alias)'s at \(at) (a copied or restored state folder?)", "a fresh session was made")
+      case .peerRollback:
+        ("\(alias)'s state was older than ours at \(at) (a copied or restored state folder there?)", "a fresh session was made")
+      case .lost:
+        ("a session could not be continued here at \(at) (a restored, copied or damaged state folder?)", "it was repaired")
+      case .reset:
+        (
+          "\(alias) could not continue a session at \(at) (a restored, copied or damaged state folder there?)",
+          "it was repaired"
+        )
+      case .fallback:
+        ("a session was started without a one-time prekey at \(at), since all were used", "both sides confirmed it")
+      default: ("something went wrong at \(at): \(TerminalText.escape(trouble.kind.rawValue))", "it was repaired")
+      }
+    guard let healed = trouble.healedAt else { return "\(alias): \(what); to be repaired when \(alias) is online" }
+    let date = Units.date(healed)
+    return "\(alias): \(what); \(cure) at \(date.prefix(10) == at.prefix(10) ? String(date.dropFirst(11)) : date)"
+  }
+
   /// After a pairing: who it is, and the number to compare.
   static func pairing(_ pairing: PairingResult) -> Report {
     let peer = pairing.peer

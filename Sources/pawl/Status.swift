@@ -28,7 +28,9 @@ struct Status: ClientCommand {
     lines += Table.facts(facts)
     if !status.peers.isEmpty { lines += [""] + PeerReport.table(status.peers, now: now, verbose: output.verbose) }
     if !status.transfers.isEmpty { lines += [""] + transfers(status.transfers) }
-    if !status.warnings.isEmpty { lines += [""] }
+    let troubles = PeerReport.troubles(status.peers)
+    if !troubles.isEmpty || !status.warnings.isEmpty { lines += [""] }
+    lines += troubles
     lines += status.warnings.map { "warning: " + TerminalText.escape($0, doublingBackslashes: false) }
     return lines
   }

@@ -108,4 +108,35 @@ import Testing
       ])
     #expect(CheckReport.lines(CheckResult(files: []), verbose: false) == ["nothing to check"])
   }
+
+  @Test func troublesAreOneClearLineForEachPeerThatHadAny() {
+    let day: UInt64 = 1_800_000_000
+    func peer(_ alias: String, _ troubles: [Trouble]) -> Peer {
+      Peer(
+        alias: alias, name: alias, node: "ab", fingerprint: "ab", verified: true, online: true, paired: 1, session: "healthy",
+        troubles: troubles)
+    }
+    let lines = PeerReport.troubles([
+      peer("quiet", []), peer("studio", [Trouble(kind: .rollback, at: day, healedAt: day + 60)]),
+      peer(
+        "laptop", [Trouble(kind: .lost, at: day, healedAt: day), Trouble(kind: .peerRollback, at: day, healedAt: day + 86_400)]),
+      peer("desk", [Trouble(kind: .lost, at: day)]), peer("box", [Trouble(kind: .reset, at: day, healedAt: day)]),
+      peer("pc", [Trouble(kind: .fallback, at: day, healedAt: day)]),
+      peer("new", [Trouble(kind: Trouble.Kind(rawValue: "moon\u{1B}[2J"), at: day, healedAt: day)]),
+    ])
+    #expect(
+      lines == [
+        "warning: studio: our state was older than studio's at 2027-01-15 08:00 UTC (a copied or restored state folder?); "
+          + "a fresh session was made at 08:01 UTC",
+        "warning: laptop: laptop's state was older than ours at 2027-01-15 08:00 UTC (a copied or restored state folder there?); "
+          + "a fresh session was made at 2027-01-16 08:00 UTC (and 1 more in the last 7 days: --json lists them)",
+        "warning: desk: a session could not be continued here at 2027-01-15 08:00 UTC "
+          + "(a restored, copied or damaged state folder?); to be repaired when desk is online",
+        "warning: box: box could not continue a session at 2027-01-15 08:00 UTC "
+          + "(a restored, copied or damaged state folder there?); it was repaired at 08:00 UTC",
+        "warning: pc: a session was started without a one-time prekey at 2027-01-15 08:00 UTC, since all were used; "
+          + "both sides confirmed it at 08:00 UTC",
+        "warning: new: something went wrong at 2027-01-15 08:00 UTC: moon\\u{1B}[2J; it was repaired at 08:00 UTC",
+      ])
+  }
 }

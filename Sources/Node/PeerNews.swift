@@ -1,0 +1,70 @@
+internal import Logging
+internal import Session
+internal import Store
+
+/// Something that went wrong between this node and a peer, for people and scripts. It is told of for seven days after it has
+/// healed.
+public struct TroubleReport: Hashable, Sendable {
+  /// `rollback`, `peer_rollback`, `lost`, `reset`, `fallback`.
+  public let kind: String
+  /// Unix seconds.
+  public let at: UInt64
+  /// Unix seconds; nil: not yet.
+  public let healedAt: UInt64?
+
+  init(_ trouble: PeerTrouble) {
+    kind =
+      switch trouble.kind {
+      case .rollback: "rollback"
+      case .peerRollback: "peer_rollback"
+      case .lost: "lost"
+      case .reset: "reset"
+      case .fallback: "fallback"
+      }
+    at = trouble.at
+    healedAt = trouble.healed == 0 ? nil : trouble.healed
+  }
+}
+
+extension Peer {
+  /// Takes note of what the session says of itself.
+  func note(_ event: SessionEvent) {
+    let logger = context.logger
+    let metadata: Logger.Metadata = ["peer": "\(row.alias)"]
+    switch event {
+    case .started, .acknowledged: break
+    case .confirmed: logger.info("session confirmed", metadata: metadata)
+    case .batchHandedOver, .batchHeld:
+      logger.debug("one-time prekeys", metadata: ["peer": "\(row.alias)", "event": "\(event)"])
+    case .refusedBatch(.outdated): logger.info("an older batch of one-time prekeys came late", metadata: metadata)
+    case .rollback:
+      logger.warning(
+        "this node's state is older than what the peer has seen: a copied or restored state folder? A fresh session follows",
+        metadata: metadata)
+    case .peerRollback:
+      logger.warning(
+        "the peer's state is older than what was seen of it: a copied or restored state folder? A fresh session follows",
+        metadata: metadata)
+    case .resetSent:
+      logger.warning("a session cannot be continued here; the peer is asked for a fresh one", metadata: metadata)
+    case .resetReceived:
+      logger.warning("the peer cannot continue a session and asks for a fresh one", metadata: metadata)
+    case .startedWithoutPair:
+      logger.warning("a session was started without a one-time prekey: the batch is used up", metadata: metadata)
+    case .undeliverable:
+      hadNews = hadNews.suffix(15) + [event]
+      fallthrough
+    default: logger.warning("session", metadata: ["peer": "\(row.alias)", "event": "\(event)"])
+    }
+  }
+
+  /// What a user should know beside the troubles: a question about the identity, and what was lost for good since the start of
+  /// the process.
+  func warnings() -> [String] {
+    if claim != nil { return ["\(row.alias): identity key changed - blocked until you decide: pawl verify \(row.alias)"] }
+    return hadNews.compactMap { event in
+      guard case .undeliverable(_, let count) = event else { return nil }
+      return "\(row.alias): \(count) messages could not be delivered"
+    }
+  }
+}
