@@ -130,9 +130,7 @@ extension PeerMachine {
     if pair == nil {
       outcome.events.append(.startedWithoutPair(session.id, byUs: false))
       _ = book.troubles.note(.fallback, at: now)
-    }
-    if pair?.isBatched != true {
-      // It has none left, or none at all: pairs that it used in starts we never saw would look unused here for ever.
+      // It has none left: those it used in starts that we never saw would look unused here until they die.
       book.batch?.spoil()
       outcome.commit.append(.putState(book.stored))
     }
