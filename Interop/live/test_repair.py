@@ -83,7 +83,7 @@ class Repair(LiveTest):
         await self.new_session(peer, old)
         await self.talk(peer)
         self.assertTrue(any("our state is old" in report for report in peer.reports))
-        await self.expect_warning("its state is older")
+        await self.expect_trouble("peer_rollback")
 
     async def test_the_node_goes_back_in_time_and_both_sides_notice(self) -> None:
         node, peer = await self.joined()
@@ -103,11 +103,11 @@ class Repair(LiveTest):
         await self.new_session(peer, old)
         await self.talk(peer)
         self.assertTrue(any("the peer's state is old" in report for report in peer.reports))
-        await self.expect_warning("this node's state is older")
+        await self.expect_trouble("rollback")
 
-    async def expect_warning(self, text: str) -> None:
-        warnings = (await self.real.command("status"))["warnings"]
-        self.assertTrue(any(text in warning for warning in warnings), warnings)
+    async def expect_trouble(self, kind: str) -> None:
+        troubles = (await self.real.command("status"))["peers"][0]["troubles"]
+        self.assertTrue(any(trouble["kind"] == kind and trouble["healed_at"] >= trouble["at"] for trouble in troubles), troubles)
 
     async def test_counters_that_envelopes_on_another_link_overtook_accuse_nobody(self) -> None:
         node, peer = await self.joined()
@@ -127,7 +127,7 @@ class Repair(LiveTest):
         late.send(written)
         peer.add_link(late)
         await self.talk(peer)
-        self.assertEqual((await self.real.command("status"))["warnings"], [])
+        self.assertEqual((await self.real.command("status"))["peers"][0]["troubles"], [])
         self.assertEqual(self.only(peer).sid, session.sid)
 
     async def test_a_session_starts_offline_from_the_nodes_batch(self) -> None:

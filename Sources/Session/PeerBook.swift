@@ -11,7 +11,7 @@ struct PeerBook: Hashable, Sendable {
   var retired: [SessionID] = []
   /// When we last asked for another session, Unix seconds; zero: never.
   var resetSent: UInt64 = 0
-  /// When we last began to start one, Unix seconds; zero: never.
+  /// When a RESET last made us start one, or will, Unix seconds; zero: never.
   var started: UInt64 = 0
   /// The newest batch of one-time pairs that the peer was given.
   var batch: HandedBatch?

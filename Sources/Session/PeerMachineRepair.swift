@@ -80,8 +80,18 @@ extension PeerMachine {
     dropHeldBundle(into: &outcome)
     note(.reset, at: now, into: &outcome)
     guard startDue == nil, request == nil else { return }
-    let soonest = book.started + SessionTimes.resetInterval
-    startDue = book.started == 0 || now < book.started ? now : max(now, soonest)
+    let due = nextStart(at: now)
+    startDue = due
+    book.started = due
+    outcome.commit.append(.putState(book.stored))
+  }
+
+  /// When a RESET may make us start a session: a minute after the last one did. Of a clock that jumped back it is kept at most
+  /// a minute.
+  private func nextStart(at now: UInt64) -> UInt64 {
+    let last = book.started
+    if last == 0 || last > now + SessionTimes.resetInterval { return now }
+    return last > now ? last : max(now, last + SessionTimes.resetInterval)
   }
 
   /// Remembers a trouble for the user.

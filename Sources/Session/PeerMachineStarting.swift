@@ -37,9 +37,7 @@ extension PeerMachine {
     session.isWithoutPair = pair == nil
     startDue = nil
     request = nil
-    book.started = now
-    if pair == nil { _ = book.troubles.note(.fallback, at: now) }
-    outcome.commit.append(.putState(book.stored))
+    if pair == nil { note(.fallback, at: now, into: &outcome) }
     insert(session, at: now, into: &outcome)
     outcome.events.append(.started(session.id, byUs: true))
     if pair == nil { outcome.events.append(.startedWithoutPair(session.id, byUs: true)) }

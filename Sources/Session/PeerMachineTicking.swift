@@ -79,8 +79,6 @@ extension PeerMachine {
     }
     let nonce = crypto.randomness.bytes(Bundle.nonceBytes)
     request = BundleRequest(nonce: nonce, since: now)
-    book.started = now
-    outcome.commit.append(.putState(book.stored))
     outcome.frames.append(.bundleRequest(nonce))
   }
 }

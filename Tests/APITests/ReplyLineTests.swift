@@ -70,7 +70,8 @@ import Testing
       try text(Lines.result(result))
         == #"{"new":{"addresses":["10.0.0.1:7411"],"came":9,"fingerprint":"ef","name":"b","node":"ef","reason":"shared_key","#
         + #""safety_number":"2"},"peer":{"alias":"a","blocked":true,"fingerprint":"cd","identity":"changed","name":"b","#
-        + #""node":"cd","online":false,"paired":5,"session":"healthy","verified":true},"safety_number":"1","type":"result"}"#)
+        + #""node":"cd","online":false,"paired":5,"session":"healthy","troubles":[],"verified":true},"safety_number":"1","#
+        + #""type":"result"}"#)
     #expect(try Lines.readReply(Array(Lines.result(result).dropLast()), as: VerifyResult.self) == .result(result))
     #expect(Failure(.identityChanged, "").exit == 12)
   }

@@ -28,7 +28,7 @@ extension KnownAttacks {
     try one.send("under way", from: 1)
     try other.send("under way", from: 0)
     for (victim, foreign) in [(other.ends[0].machine, one), (one.ends[1].machine, other)] {
-      let now = victim.book.started + 1_000
+      let now = epoch + 1_000
       let before = Fingerprint(victim)
       var types: Set<UInt8> = []
       for (_, bytes) in foreign.tape {
