@@ -123,6 +123,27 @@ public struct IdentityResult: ResultBody {
   }
 }
 
+/// Answer to `passphrase`, which needs no node.
+public struct PassphraseResult: ResultBody {
+  /// What became of the passphrase.
+  public enum Change: String, Codable, Hashable, Sendable {
+    /// There was none.
+    case set
+    /// There was another one.
+    case changed
+    /// There is none any longer.
+    case removed
+    /// There was none, and there is none.
+    case none
+  }
+
+  /// What became of it.
+  public var passphrase: Change
+
+  /// What became of it.
+  public init(passphrase: Change) { self.passphrase = passphrase }
+}
+
 /// Answer to `version`, which needs no node.
 public struct VersionResult: ResultBody {
   /// The program's version.

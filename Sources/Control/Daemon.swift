@@ -31,10 +31,12 @@ public enum Daemon {
     let logger = Logger(label: "pawl") { _ in StandardErrorLog(level: settings.level) }
     for warning in settings.warnings { logger.warning("\(warning)") }
     let loop = EventLoop()
+    var resolved = NodeSettings(
+      locations: locations, name: settings.name, listen: settings.listen, loop: loop, logger: logger)
+    resolved.passphrase = settings.passphrase
     let node: any RunningNode
     do {
-      node = try await makeNode(
-        NodeSettings(locations: locations, name: settings.name, listen: settings.listen, loop: loop, logger: logger))
+      node = try await makeNode(resolved)
     } catch {
       await loop.stop()
       throw failure(error)

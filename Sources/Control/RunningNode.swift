@@ -41,6 +41,8 @@ public struct NodeSettings: Sendable {
   public let loop: EventLoop
   /// Where to log.
   public let logger: Logger
+  /// Where the passphrase is to be had; nil: ask for it.
+  var passphrase: PassphraseSource?
 
   /// Settings.
   public init(locations: Locations, name: String, listen: HostPort?, loop: EventLoop, logger: Logger) {

@@ -12,25 +12,47 @@ public struct DaemonOptions: Hashable, Sendable {
   public var name: String?
   /// `error`, `warning`, `info`, `debug`
   public var log: String?
+  /// A file that holds the passphrase.
+  public var passphraseFile: String?
+  /// A shell command that prints the passphrase.
+  public var passphraseCommand: String?
 
   /// Options.
-  public init(listen: String? = nil, name: String? = nil, log: String? = nil) {
+  public init(
+    listen: String? = nil, name: String? = nil, log: String? = nil, passphraseFile: String? = nil,
+    passphraseCommand: String? = nil
+  ) {
     self.listen = listen
     self.name = name
     self.log = log
+    self.passphraseFile = passphraseFile
+    self.passphraseCommand = passphraseCommand
   }
 }
 
-/// The node's settings: command line over environment (`PAWL_LISTEN`, `PAWL_NAME`, `PAWL_LOG`) over `config.yaml`.
+/// The node's settings: command line over environment (`PAWL_LISTEN`, `PAWL_NAME`, `PAWL_LOG`,
+/// `PAWL_PASSPHRASE_FILE`, `PAWL_PASSPHRASE_COMMAND`) over `config.yaml`.
 ///
 /// Every value is checked, and an unusable one is an error that says where it stands: a node that silently listens elsewhere
 /// than it was told is worse than none.
 struct Settings: Hashable, Sendable {
   private enum Key: String, CaseIterable {
     case listen, name, log
+    case passphraseFile = "passphrase-file"
+    case passphraseCommand = "passphrase-command"
 
     var option: String { "--\(rawValue)" }
-    var variable: String { "PAWL_\(rawValue.uppercased())" }
+    var variable: String { "PAWL_\(rawValue.uppercased().replacing("-", with: "_"))" }
+  }
+
+  /// Where a value stands; what comes first counts.
+  private enum Level: Int { case option, variable, file }
+
+  private struct Value {
+    let text: String
+    let level: Level
+    /// For people.
+    let place: String
   }
 
   /// Bytes in a name, and what it may be made of: `[A-Za-z0-9][A-Za-z0-9._-]{0,63}`.
@@ -40,6 +62,8 @@ struct Settings: Hashable, Sendable {
   let listen: HostPort?
   let name: String
   let level: Logger.Level
+  /// Where the passphrase is to be had, if that was said.
+  let passphrase: PassphraseSource?
   /// What was found and means nothing, a line each.
   let warnings: [String]
 
@@ -47,7 +71,10 @@ struct Settings: Hashable, Sendable {
   static func read(
     _ options: DaemonOptions, environment: [String: String], file path: String
   ) async throws(Failure) -> Settings {
-    let given: [Key: String?] = [.listen: options.listen, .name: options.name, .log: options.log]
+    let given: [Key: String?] = [
+      .listen: options.listen, .name: options.name, .log: options.log, .passphraseFile: options.passphraseFile,
+      .passphraseCommand: options.passphraseCommand,
+    ]
     let line = InMemoryProvider(
       values: given.reduce(into: [:]) { values, option in
         if let value = option.value {
@@ -57,20 +84,40 @@ struct Settings: Hashable, Sendable {
     let variables = EnvironmentVariablesProvider(environmentVariables: environment.filter { !$0.value.isEmpty })
     let file = try await Self.file(path)
     let reader = ConfigReader(providers: [line, variables.prefixKeys(with: "pawl"), file])
-    func value(_ key: Key) throws(Failure) -> (text: String, place: String)? {
+    func value(_ key: Key) throws(Failure) -> Value? {
+      let level: Level =
+        given[key] != .some(.none) ? .option : environment[key.variable].map { !$0.isEmpty } == true ? .variable : .file
       let place =
-        given[key] != .some(.none)
-        ? key.option
-        : environment[key.variable].map { !$0.isEmpty } == true ? key.variable : "\(key.rawValue) in \(path)"
+        switch level {
+        case .option: key.option
+        case .variable: key.variable
+        case .file: "\(key.rawValue) in \(path)"
+        }
       let name = ConfigKey(stringLiteral: key.rawValue)
-      if let text = reader.string(forKey: name) { return (text, place) }
+      if let text = reader.string(forKey: name) { return Value(text: text, level: level, place: place) }
       // The reader takes a value of another type for a missing one.
       guard reader.stringArray(forKey: name) == nil else { throw Failure(.usage, "\(place) must be one value, not a list") }
       return nil
     }
     return Settings(
       listen: try value(.listen).map(checkedListen), name: try value(.name).map(checkedName) ?? hostName,
-      level: try value(.log).map(checkedLevel) ?? .info, warnings: unknownKeys(path))
+      level: try value(.log).map(checkedLevel) ?? .info,
+      passphrase: try passphrase(file: try value(.passphraseFile), command: try value(.passphraseCommand)),
+      warnings: unknownKeys(path))
+  }
+
+  /// The one that stands first: an option of either kind comes before a variable of the other.
+  private static func passphrase(file: Value?, command: Value?) throws(Failure) -> PassphraseSource? {
+    if let file, let command, file.level == command.level {
+      throw Failure(.usage, "there is \(file.place) and there is \(command.place)", hint: "give one of them")
+    }
+    for value in [file, command].compactMap({ $0 }) where value.text.isEmpty || value.text.utf8.contains(0) {
+      throw Failure(.usage, "\(value.place) is empty or holds a NUL")
+    }
+    if let file, command.map({ file.level.rawValue < $0.level.rawValue }) ?? true {
+      return PassphraseSource(.file(SocketLocation.absolute(file.text)), place: file.place)
+    }
+    return command.map { PassphraseSource(.command($0.text), place: $0.place) }
   }
 
   private static func file(_ path: String) async throws(Failure) -> any ConfigProvider {
@@ -87,14 +134,14 @@ struct Settings: Hashable, Sendable {
     }
   }
 
-  private static func checkedListen(_ value: (text: String, place: String)) throws(Failure) -> HostPort {
+  private static func checkedListen(_ value: Value) throws(Failure) -> HostPort {
     guard let listen = HostPort(value.text) else {
       throw Failure(.usage, "\(value.place) is not HOST:PORT: \(value.text)", hint: "for example [::]:7411 or 192.168.1.5:7411")
     }
     return listen
   }
 
-  private static func checkedName(_ value: (text: String, place: String)) throws(Failure) -> String {
+  private static func checkedName(_ value: Value) throws(Failure) -> String {
     guard isName(value.text) else {
       throw Failure(
         .usage, "\(value.place) is not a name: \(value.text)",
@@ -103,7 +150,7 @@ struct Settings: Hashable, Sendable {
     return value.text
   }
 
-  private static func checkedLevel(_ value: (text: String, place: String)) throws(Failure) -> Logger.Level {
+  private static func checkedLevel(_ value: Value) throws(Failure) -> Logger.Level {
     guard let level = levels[value.text] else {
       throw Failure(.usage, "\(value.place) is not a log level: \(value.text)", hint: "error, warning, info or debug")
     }

@@ -13,8 +13,10 @@ public let standardNode: MakeNode = { settings in
     for path in folder.tightened {
       settings.logger.warning("was open to other users; closed it", metadata: ["path": "\(path)"])
     }
+    let unlocking = Unlocking(folder: folder, source: settings.passphrase) { settings.logger.warning("\($0)") }
+    let keys = try unlocking.keys()
     let configuration = NodeConfiguration(name: settings.name, listen: settings.listen.map { ($0.host, $0.port) })
-    let node = try await Node.start(configuration, folder: folder, loop: settings.loop, logger: settings.logger)
+    let node = try await Node.start(configuration, folder: folder, keys: keys, loop: settings.loop, logger: settings.logger)
     return StandardNode(node: node, folder: folder)
   }
 }

@@ -48,20 +48,22 @@ public actor Node {
 
   /// Opens the state, creates the identity on the first run, listens, and begins to link up with its peers.
   ///
+  /// Without `keys` the folder is unlocked as it can be without a passphrase.
+  ///
   /// Throws ``NodeError`` or ``StoreError`` where the state cannot be used or the address is taken.
   public static func start(
-    _ configuration: NodeConfiguration, folder: StateFolder, loop: EventLoop, logger: Logger,
+    _ configuration: NodeConfiguration, folder: StateFolder, keys: Keyring? = nil, loop: EventLoop, logger: Logger,
     crypto: SessionCrypto = .system, clock: @escaping @Sendable () -> UInt64 = Node.wallClock
   ) async throws -> Node {
-    let key = try folder.stateKey(crypto.randomness)
-    let database = try Database(folder: folder, key: key)
+    let keys = try keys ?? folder.unlock()
+    let database = try Database(folder: folder, keys: keys)
     do {
       let isFirstRun = try await database.peers().isEmpty
-      let identity = try Self.identity(in: folder, isFirstRun: isFirstRun, crypto: crypto, logger: logger)
+      let identity = try Self.identity(in: folder, keys, isFirstRun: isFirstRun, crypto: crypto, logger: logger)
       let context = NodeContext(
-        loop: loop, identity: identity, key: key, database: database, crypto: crypto, clock: clock, threads: NodeThreads(),
+        loop: loop, identity: identity, key: keys.key, database: database, crypto: crypto, clock: clock, threads: NodeThreads(),
         logger: logger)
-      var prekeys = try PrekeyRing(stored: try await database.loadPrekeys(), key: key)
+      var prekeys = try PrekeyRing(stored: try await database.loadPrekeys(), key: keys.key)
       let rotation = prekeys.refresh(at: context.now, crypto: crypto)
       let loaded = try await Self.load(context: context, prekeys: prekeys)
       // What died while the node was off goes before anybody can make use of it.
@@ -97,9 +99,9 @@ public actor Node {
   }
 
   private static func identity(
-    in folder: StateFolder, isFirstRun: Bool, crypto: SessionCrypto, logger: Logger
+    in folder: StateFolder, _ keys: Keyring, isFirstRun: Bool, crypto: SessionCrypto, logger: Logger
   ) throws -> Identity {
-    if let stored = try folder.readIdentity() {
+    if let stored = try folder.readIdentity(keys) {
       do { return try Identity(parsing: stored.span) } catch {
         throw StoreError(.corruptIdentity, folder.locations.identityFile, detail: "The identity file is damaged.")
       }
@@ -110,8 +112,8 @@ public actor Node {
         hint: "put it back; to begin anew as another node, move \(folder.locations.state) away")
     }
     let identity = try Identity.generate(crypto)
-    let serialized = identity.serialized()
-    try folder.writeIdentity([UInt8](copying: serialized.span))
+    let bytes = identity.serialized()
+    try folder.writeIdentity(bytes.span, keys)
     logger.info("a new identity", metadata: ["id": "\(identity.id.hex)"])
     return identity
   }

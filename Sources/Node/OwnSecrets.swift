@@ -13,7 +13,7 @@ struct OwnSecrets {
   /// What lies there now. Known by device and inode: no other path to a file, link or mount hides it.
   init(_ locations: Locations) {
     let database = locations.databaseFile
-    let paths = [locations.identityFile, database, database + "-wal", database + "-shm"]
+    let paths = [locations.identityFile, locations.keyFile, database, database + "-wal", database + "-shm"]
     places = Set(
       paths.compactMap { path in
         guard let attributes = try? FileManager.default.attributesOfItem(atPath: path),

@@ -36,6 +36,9 @@ public final class StateKey: Sendable {
   /// A new key.
   public static func random(_ randomness: Randomness) -> StateKey { StateKey(randomness.secret(byteCount)) }
 
+  /// What every value that it sealed begins with: 9 bytes.
+  public var prefix: [UInt8] { [Self.magic] + id }
+
   /// Whether stored bytes are sealed, going by their first byte.
   public static func isSealed(_ stored: [UInt8]) -> Bool { stored.first == magic }
 
@@ -49,7 +52,7 @@ public final class StateKey: Sendable {
   public func seal(_ plaintext: Span<UInt8>, context: [UInt8], randomness: Randomness = .system) -> [UInt8] {
     let nonce = randomness.bytes(Self.nonceBytes)
     let size = Self.overheadBytes + plaintext.count
-    let header = [Self.magic] + id + nonce
+    let header = prefix + nonce
     let ad = header + context
     return unsafe [UInt8](unsafeUninitializedCapacity: size) { out, initialised in
       unsafe out.baseAddress!.update(from: header, count: Self.headerBytes)

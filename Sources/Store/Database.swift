@@ -2,7 +2,7 @@ internal import EventLoop
 internal import FoundationEssentials
 internal import GRDB
 internal import Glibc
-public import Primitives
+internal import Primitives
 internal import Session
 
 /// The node's state: SQLite behind one writer on a thread of its own.
@@ -20,36 +20,71 @@ public actor Database {
   private let executor: ThreadExecutor
   private let queue: DatabaseQueue
   private let path: String
-  /// Seals the secret columns.
-  let key: StateKey
+  /// What secrets are sealed under.
+  nonisolated let key: StateKey
   private var staleCommits = 0
   private var isClosed = false
 
   /// The thread all of it runs on.
   public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-  /// Opens or makes the database of a folder that is held. Blocks for a moment, so not on the loop.
-  /// Throws `newerSchema` for a newer program's state and `corruptDatabase` for a damaged one; neither is touched.
+  /// Opens or makes the database of a folder that is held, and brings every stored secret, the identity's too, under the ring's key.
+  /// Blocks for a moment, so not on the loop.
   ///
-  /// - Parameter key: what sessions, one-time pairs and signed prekeys are sealed under.
-  public init(folder: StateFolder, key: StateKey) throws(StoreError) {
-    try self.init(path: folder.locations.databaseFile, key: key)
+  /// Throws `newerSchema` for a newer program's state, `corruptDatabase` for a damaged one and `foreignKey` for one that belongs to
+  /// another key; none is touched.
+  public init(folder: StateFolder, keys: Keyring) throws(StoreError) {
+    try self.init(path: folder.locations.databaseFile, keys: keys)
+    try folder.settleFiles(keys)
   }
 
-  init(path: String, key: StateKey) throws(StoreError) {
+  init(path: String, keys: Keyring) throws(StoreError) {
     self.path = path
-    self.key = key
-    // SQLite would make it under the umask; -wal and -shm take its mode.
-    guard Descriptor.open(path, O_RDWR | O_CREAT | O_NOFOLLOW, mode: 0o600) != nil else { throw .state(errno, path) }
-    do {
-      queue = try Self.open(path, key)
-    } catch {
-      throw StoreError(database: error, path)
-    }
+    key = keys.key
+    queue = try Self.settled(path, keys)
     executor = ThreadExecutor(name: "pawl.store")
   }
 
-  private static func open(_ path: String, _ key: StateKey) throws -> DatabaseQueue {
+  /// A database under one key.
+  init(path: String, key: StateKey) throws(StoreError) { try self.init(path: path, keys: Keyring(key)) }
+
+  /// Opens the database and seals anew what is not sealed under the ring's key. What it was before is gone from the file then.
+  static func settled(_ path: String, _ keys: Keyring, _ step: DurableStep = { _ in }) throws(StoreError) -> DatabaseQueue {
+    // SQLite would make it under the umask; -wal and -shm take its mode.
+    guard Descriptor.open(path, O_RDWR | O_CREAT | O_NOFOLLOW, mode: 0o600) != nil else { throw .state(errno, path) }
+    do {
+      let queue = try open(path)
+      try step("seal the database")
+      try queue.write { db in try Sealing.settle(db, keys, path) }
+      if try queue.read(Sealing.isClean) { return queue }
+      try step("clean the database")
+      // Overwriting alone leaves what lay in the unused ends of pages. Where there is no room for it, the next start tries again.
+      guard (try? queue.vacuum()) != nil else { return queue }
+      try queue.writeWithoutTransaction { db in _ = try db.checkpoint(.truncate) }
+      try step("note that the database is clean")
+      try queue.write { db in try db.execute(sql: "UPDATE sealing SET is_clean = 1") }
+      return queue
+    } catch {
+      throw StoreError(database: error, path)
+    }
+  }
+
+  /// The id of the key that a database is sealed under; nil if there is none, or it is not sealed. Changes nothing.
+  static func sealedUnder(_ path: String) throws(StoreError) -> [UInt8]? {
+    guard access(path, F_OK) == 0 else { return nil }
+    do {
+      var configuration = Configuration()
+      configuration.readonly = true
+      let queue = try DatabaseQueue(path: path, configuration: configuration)
+      let key = try queue.read(Sealing.key)
+      try queue.close()
+      return key
+    } catch {
+      throw StoreError(database: error, path)
+    }
+  }
+
+  private static func open(_ path: String) throws -> DatabaseQueue {
     try examine(path)
     var configuration = Configuration()
     configuration.journalMode = .wal
@@ -61,17 +96,8 @@ public actor Database {
     let queue = try DatabaseQueue(path: path, configuration: configuration)
     // Only now: GRDB sets NORMAL when it turns the write-ahead log on, which may lose the last commits in a power cut.
     try queue.writeWithoutTransaction { db in try db.execute(sql: "PRAGMA synchronous = FULL") }
-    try migrate(queue, key)
+    try Schema.migrator.migrate(queue)
     return queue
-  }
-
-  /// Brings the tables up to date. Rows that were sealed only now are gone from the write-ahead log before anything else happens.
-  private static func migrate(_ queue: DatabaseQueue, _ key: StateKey) throws {
-    let migrator = Schema.migrator(key)
-    let before = try queue.read { db in try migrator.appliedIdentifiers(db) }
-    try migrator.migrate(queue)
-    guard !before.isEmpty, !before.contains(Schema.sealing) else { return }
-    _ = try queue.writeWithoutTransaction { db in try db.checkpoint(.truncate) }
   }
 
   /// Looks before anything is written: opening for writing alone changes the file.
@@ -83,7 +109,7 @@ public actor Database {
       if let complaint = try String.fetchOne(db, sql: "PRAGMA quick_check(1)"), complaint != "ok" {
         throw StoreError(.corruptDatabase, path, detail: "the state database is damaged (\(complaint))")
       }
-      guard try !Schema.migrator(nil).hasBeenSuperseded(db) else {
+      guard try !Schema.migrator.hasBeenSuperseded(db) else {
         throw StoreError(.newerSchema, path, detail: "the state was written by a newer pawl")
       }
     }

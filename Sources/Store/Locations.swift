@@ -9,7 +9,7 @@ public struct Locations: Hashable, Sendable {
   public var home: String?
   /// The folder of the configuration file.
   public var config: String
-  /// The folder of the identity file.
+  /// The folder of the identity file and the key file.
   public var identity: String
   /// The folder of the database and the lock.
   public var state: String
@@ -20,6 +20,8 @@ public struct Locations: Hashable, Sendable {
   public var configFile: String { config + "/config.yaml" }
   /// The identity's file.
   public var identityFile: String { identity + "/identity" }
+  /// The file of the key that all stored secrets are sealed under.
+  public var keyFile: String { identity + "/key" }
   /// The lock that the running node holds.
   public var lockFile: String { state + "/lock" }
   /// The database.

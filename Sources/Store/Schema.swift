@@ -1,15 +1,10 @@
 internal import GRDB
-internal import Primitives
 
 /// The tables, and how older ones become them. A migration that was released is never changed; new ones are added below it.
 ///
 /// Every table of a peer's hangs on `peer` and is deleted with it. Times are Unix seconds. Digests, node ids and keys are blobs.
 enum Schema {
-  /// The migration that seals secret columns.
-  static let sealing = "4"
-
-  /// - Parameter key: what the state's secret columns are to be sealed under; nil to look only.
-  static func migrator(_ key: StateKey?) -> DatabaseMigrator {
+  static var migrator: DatabaseMigrator {
     var migrator = DatabaseMigrator()
     migrator.registerMigration("1") { db in
       try db.execute(sql: peers)
@@ -19,10 +14,8 @@ enum Schema {
     }
     migrator.registerMigration("2") { db in try db.execute(sql: heldBundles) }
     migrator.registerMigration("3") { db in try db.execute(sql: claims) }
-    migrator.registerMigration(sealing) { db in
-      guard let key else { throw StoreError(.database, "", detail: "no key to seal the state under") }
-      try StateSealing.reseal(db, from: nil, to: key)
-    }
+    // The columns of `Sealing` are sealed by whoever has the key, right after this.
+    migrator.registerMigration("4") { db in try db.execute(sql: Sealing.table) }
     return migrator
   }
 

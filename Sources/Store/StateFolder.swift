@@ -29,7 +29,9 @@ public final class StateFolder: Sendable {
       try Self.prepare(folder, onlyIfOurs: false, &tightened)
     }
     let lock = try takeLock(locations.lockFile)
-    for file in [locations.identityFile, locations.databaseFile, locations.databaseFile + "-wal", locations.lockFile] {
+    for file in [
+      locations.identityFile, locations.keyFile, locations.databaseFile, locations.databaseFile + "-wal", locations.lockFile,
+    ] {
       try tighten(file: file, &tightened)
     }
     return StateFolder(locations: locations, tightened: tightened, lock: lock)

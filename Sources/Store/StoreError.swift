@@ -18,6 +18,18 @@ public struct StoreError: Error, Sendable {
     case corruptIdentity
     /// There is an identity already; it is never overwritten.
     case identityExists
+    /// The key file is damaged, or was tampered with. It is left as it is.
+    case corruptKey
+    /// Stored secrets are sealed, and the key file is gone.
+    case keyMissing
+    /// Stored secrets are sealed under another key than the one in the key file.
+    case foreignKey
+    /// The state is sealed with a passphrase, and none was given.
+    case passphraseNeeded
+    /// The passphrase does not open the key file.
+    case wrongPassphrase
+    /// There is less memory than checking a passphrase takes.
+    case noMemory
     /// The state database is damaged.
     case corruptDatabase
     /// The state was written by a newer program.
@@ -106,6 +118,13 @@ public struct StoreError: Error, Sendable {
     case .locked: "stop the other node, or set PAWL_HOME to another folder"
     case .notOurs, .insecure: "make the folder yours alone (chown, chmod 700), or set PAWL_HOME to another one"
     case .corruptIdentity: "restore the file from a backup; without one, move it away and pair again under a new identity"
+    case .corruptKey:
+      "restore the file from a backup; without one nothing that is stored can be opened: begin anew in another PAWL_HOME"
+    case .keyMissing: "put the file back; without it nothing that is stored can be opened, and nothing was changed"
+    case .foreignKey: "identity, key and state belong together: put back what belongs to one node; nothing was changed"
+    case .passphraseNeeded: "run it in a terminal and type it, or give it with --passphrase-file or --passphrase-command"
+    case .wrongPassphrase: "try again; without the passphrase nothing that is stored can be opened"
+    case .noMemory: "end something else, or move the state to a larger machine"
     case .corruptDatabase: "move the state folder away and pair again; the identity is kept"
     case .newerSchema: "use the newer pawl"
     case .sourceChanged: "share it again to publish the new contents"

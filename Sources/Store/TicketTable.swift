@@ -1,11 +1,13 @@
 internal import FoundationEssentials
 internal import GRDB
+internal import Primitives
 public import Session
 
 extension Database {
   /// Keeps a ticket that is about to be given out; those that expired go. Throws `tooManyTickets`, and
   /// `aliasTaken` if it names an alias that a peer has.
   public func addTicket(_ ticket: TicketRow, now: UInt64) throws(StoreError) {
+    let key = key
     let expired = try write { db in
       let expired = try Self.deleteExpired(db, now)
       if let alias = ticket.alias, let owner = try PeerRow.find(db, alias: alias), owner.id != ticket.replaces {
@@ -17,7 +19,7 @@ extension Database {
       }
       try db.run(
         "INSERT INTO ticket (id, bytes, expires, alias, replaces) VALUES (?, ?, ?, ?, ?)",
-        [ticket.id.column, ticket.bytes.column, ticket.expires.column, ticket.alias, ticket.replaces?.column])
+        [ticket.id.column, ticket.sealed(key).column, ticket.expires.column, ticket.alias, ticket.replaces?.column])
       return expired
     }
     if expired > 0 { keysBecameStale(now: true) }
@@ -25,13 +27,15 @@ extension Database {
 
   /// The ticket with an id, in whatever state.
   public func ticket(_ id: [UInt8]) throws(StoreError) -> TicketRow? {
-    try read { db in try TicketRow.find(db, id) }
+    let key = key
+    return try read { db in try TicketRow.find(db, id, key) }
   }
 
   /// The tickets that have not expired, used and withdrawn ones too, soonest to expire first.
   public func tickets(now: UInt64) throws(StoreError) -> [TicketRow] {
-    try read { db in
-      try db.rows("SELECT * FROM ticket WHERE expires > ? ORDER BY expires", [now.column]) { try TicketRow($0) }
+    let key = key
+    return try read { db in
+      try db.rows("SELECT * FROM ticket WHERE expires > ? ORDER BY expires", [now.column]) { try TicketRow($0, key) }
     }
   }
 
@@ -42,9 +46,10 @@ extension Database {
 
   /// Counts a joiner that proved the secret and then sent an invalid record or bundle; the ticket as it is then.
   public func countSpoilt(_ id: [UInt8]) throws(StoreError) -> TicketRow? {
-    try write { db in
+    let key = key
+    return try write { db in
       try db.run("UPDATE ticket SET spoilt = spoilt + 1 WHERE id = ?", [id.column])
-      return try TicketRow.find(db, id)
+      return try TicketRow.find(db, id, key)
     }
   }
 
@@ -62,8 +67,9 @@ extension Database {
     ticket id: [UInt8], peer: NewPeer, likeness: (peer: NodeID, reason: ClaimReason)? = nil, commits: [SessionCommit] = [],
     prekeys: PrekeyCommit? = nil, now: UInt64
   ) throws(StoreError) -> PairingOutcome {
-    try write { db in
-      guard let ticket = try TicketRow.find(db, id) else { return .unknown }
+    let key = key
+    return try write { db in
+      guard let ticket = try TicketRow.find(db, id, key) else { return .unknown }
       guard ticket.expires > now else { return .expired }
       guard !ticket.isSpoilt else { return .spoilt }
       switch ticket.state {
@@ -108,15 +114,22 @@ extension Database {
 }
 
 extension TicketRow {
-  init(_ row: RowReader) throws {
+  /// Binds a ticket's bytes to its row.
+  static func context(_ id: [UInt8]) -> [UInt8] { Array("pawl/1 state ticket".utf8) + id }
+
+  func sealed(_ key: StateKey) -> [UInt8] { key.seal(bytes.span, context: Self.context(id)) }
+
+  init(_ row: RowReader, _ key: StateKey) throws {
+    let id = row.bytes("id")
+    guard let bytes = try? key.open(row.bytes("bytes"), context: Self.context(id)) else { throw row.bad("bytes") }
     let usedBy = try row.optionalNode("used_by")
     self.init(
-      id: row.bytes("id"), bytes: row.bytes("bytes"), expires: row.unsigned("expires"), alias: row.optionalText("alias"),
+      id: id, bytes: [UInt8](copying: bytes.span), expires: row.unsigned("expires"), alias: row.optionalText("alias"),
       replaces: try row.optionalNode("replaces"),
       state: usedBy.map { .usedBy($0) } ?? (row.flag("withdrawn") ? .withdrawn : .open), spoiltCount: row.int("spoilt"))
   }
 
-  static func find(_ db: GRDB.Database, _ id: [UInt8]) throws -> TicketRow? {
-    try db.row("SELECT * FROM ticket WHERE id = ?", [id.column]) { try TicketRow($0) }
+  static func find(_ db: GRDB.Database, _ id: [UInt8], _ key: StateKey) throws -> TicketRow? {
+    try db.row("SELECT * FROM ticket WHERE id = ?", [id.column]) { try TicketRow($0, key) }
   }
 }

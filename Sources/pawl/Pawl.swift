@@ -18,6 +18,6 @@ struct Pawl: AsyncParsableCommand {
     version: Version.program,
     subcommands: [
       Up.self, Status.self, Identify.self, Invite.self, Join.self, Peers.self, PeerCommand.self, Verify.self, Revoke.self,
-      Share.self, Unshare.self, List.self, Show.self, Pull.self, Check.self, PrintVersion.self,
+      Share.self, Unshare.self, List.self, Show.self, Pull.self, Check.self, ChangePassphrase.self, PrintVersion.self,
     ])
 }

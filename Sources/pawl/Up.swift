@@ -10,8 +10,11 @@ struct Up: AsyncParsableCommand {
     discussion: """
       The first run creates the identity. When it is ready it prints one line:
         ready <node id> listening <host>:<port>
-      SIGTERM and Ctrl-C end it cleanly. Options may stand in the environment (PAWL_LISTEN, PAWL_NAME, PAWL_LOG) or in
-      config.yaml (listen, name, log); the command line comes first, then the environment, then the file.
+      SIGTERM and Ctrl-C end it cleanly. Options may stand in the environment (PAWL_LISTEN, PAWL_NAME, PAWL_LOG,
+      PAWL_PASSPHRASE_FILE, PAWL_PASSPHRASE_COMMAND) or in config.yaml (listen, name, log, passphrase-file,
+      passphrase-command); the command line comes first, then the environment, then the file.
+
+      If a passphrase is set (pawl passphrase), it is read from the file or the command, or asked for at the terminal.
       """)
 
   @Option(help: ArgumentHelp("Where to listen; port 0 picks a free one. (default: [::]:7411)", valueName: "host:port"))
@@ -23,13 +26,18 @@ struct Up: AsyncParsableCommand {
   @Option(help: ArgumentHelp("How much to log on standard error: error, warning, info, debug.", valueName: "level"))
   var log: String?
 
+  @OptionGroup var passphrase: PassphraseOptions
+
   @OptionGroup var output: OutputOptions
 
   func run() async throws {
     let json = output.json
     let level = log ?? (output.verbose ? "debug" : output.quiet ? "error" : nil)
     do {
-      try await Daemon.run(DaemonOptions(listen: listen, name: name, log: level)) { ready in
+      let options = DaemonOptions(
+        listen: listen, name: name, log: level, passphraseFile: passphrase.passphraseFile,
+        passphraseCommand: passphrase.passphraseCommand)
+      try await Daemon.run(options) { ready in
         if json {
           let line = try? Lines.event(.ready(ReadyEvent(node: ready.node, listening: ready.listening)))
           Terminal.out(line ?? [])

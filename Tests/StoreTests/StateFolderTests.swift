@@ -1,4 +1,5 @@
 import Glibc
+import Primitives
 import Testing
 
 @testable import Store
@@ -7,12 +8,13 @@ import Testing
   @Test func foldersAre0700AndFiles0600() async throws {
     let temporary = try TemporaryFolder()
     let folder = try StateFolder.open(Locations(home: temporary("home")))
-    try folder.writeIdentity([1, 2, 3])
-    let database = try Database(folder: folder, key: try folder.stateKey())
+    let keys = try folder.unlock()
+    try folder.writeIdentity([1, 2, 3], keys)
+    let database = try Database(folder: folder, keys: keys)
     try await database.set("key", "value")
     for name in ["home", "home/identity", "home/state"] { #expect(try temporary.mode(name) == 0o700) }
     for name in [
-      "home/identity/identity", "home/identity/state.key", "home/state/lock", "home/state/pawl.db", "home/state/pawl.db-wal",
+      "home/identity/identity", "home/identity/key", "home/state/lock", "home/state/pawl.db", "home/state/pawl.db-wal",
     ] {
       #expect(try temporary.mode(name) == 0o600, "\(name)")
     }
@@ -50,7 +52,7 @@ import Testing
     let temporary = try TemporaryFolder()
     let places = Locations(home: temporary("home"))
     let first = try StateFolder.open(places)
-    try first.writeIdentity([1])
+    try first.writeIdentity([1], try first.unlock())
     #expect(first.tightened.isEmpty)
     first.release()
     chmod(places.state, 0o755)
@@ -83,25 +85,29 @@ import Testing
   @Test func anIdentityComesBackByteForByte() throws {
     let temporary = try TemporaryFolder()
     let folder = try StateFolder.open(Locations(home: temporary("home")))
-    #expect(try folder.readIdentity() == nil)
-    try folder.writeIdentity(pattern(200))
-    #expect(try folder.readIdentity() == pattern(200))
-    #expect(try temporary.names("home/identity") == ["identity"])
+    let keys = try folder.unlock()
+    #expect(try folder.identity(keys) == nil)
+    try folder.writeIdentity(pattern(200), keys)
+    #expect(try folder.identity(keys) == pattern(200))
+    #expect(try temporary.names("home/identity") == ["identity", "key"])
+    #expect(try !contains(temporary.bytes("home/identity/identity"), Array(pattern(200)[..<32])))
   }
 
   @Test func anIdentityIsNeverOverwritten() throws {
     let temporary = try TemporaryFolder()
     let folder = try StateFolder.open(Locations(home: temporary("home")))
-    try folder.writeIdentity([1])
-    #expect(code { try folder.writeIdentity([2]) } == .identityExists)
-    #expect(try folder.readIdentity() == [1])
+    let keys = try folder.unlock()
+    try folder.writeIdentity([1], keys)
+    #expect(code { try folder.writeIdentity([2], keys) } == .identityExists)
+    #expect(try folder.identity(keys) == [1])
   }
 
   @Test(arguments: ["flipped", "cut", "empty", "foreign", "link"])
   func aDamagedIdentityIsAClearErrorAndStaysAsItIs(_ damage: String) throws {
     let temporary = try TemporaryFolder()
     let folder = try StateFolder.open(Locations(home: temporary("home")))
-    try folder.writeIdentity(pattern(100))
+    let keys = try folder.unlock()
+    try folder.writeIdentity(pattern(100), keys)
     var bytes = try temporary.bytes("home/identity/identity")
     switch damage {
     case "flipped": bytes[bytes.count - 1] ^= 1
@@ -113,12 +119,12 @@ import Testing
       unlink(temporary("home/identity/identity"))
       try temporary.file("elsewhere", bytes, mode: 0o600)
       try temporary.link("home/identity/identity", to: temporary("elsewhere"))
-      #expect(code { _ = try folder.readIdentity() } == .insecure)
+      #expect(code { _ = try folder.identity(keys) } == .insecure)
     } else {
       try temporary.file("home/identity/identity", bytes, mode: 0o600)
-      #expect(code { _ = try folder.readIdentity() } == .corruptIdentity)
+      #expect(code { _ = try folder.identity(keys) } == .corruptIdentity)
     }
-    #expect(code { try folder.writeIdentity([9]) } == .identityExists)
+    #expect(code { try folder.writeIdentity([9], keys) } == .identityExists)
     #expect(try temporary.bytes("home/identity/identity") == bytes)
   }
 
@@ -126,8 +132,18 @@ import Testing
     let temporary = try TemporaryFolder()
     let folder = try StateFolder.open(Locations(home: temporary("home")))
     try temporary.file("home/identity/identity.new", [1, 2], mode: 0o600)
-    #expect(try folder.readIdentity() == nil)
-    try folder.writeIdentity([7])
-    #expect(try folder.readIdentity() == [7])
+    let keys = try folder.unlock()
+    #expect(try folder.identity(keys) == nil)
+    try folder.writeIdentity([7], keys)
+    #expect(try folder.identity(keys) == [7])
+    #expect(!temporary.exists("home/identity/identity.new"))
+  }
+}
+
+extension StateFolder {
+  fileprivate func writeIdentity(_ bytes: [UInt8], _ keys: Keyring) throws { try writeIdentity(bytes.span, keys) }
+  func identity(_ keys: Keyring) throws -> [UInt8]? {
+    guard let bytes = try readIdentity(keys) else { return nil }
+    return [UInt8](copying: bytes.span)
   }
 }
