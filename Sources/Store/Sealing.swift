@@ -7,7 +7,7 @@ internal import Session
 ///
 /// Sealed are sessions, one-time pairs, signed prekeys and tickets. Everything else says who the peers are and what is shared, and opens
 /// nothing: `outbox` holds envelopes as they go over the wire, whose keys are gone; `peer_state` names of sessions and times; `received` and
-/// `replay` hashes of what was on the wire; `transfer` paths and options (grants are never stored).
+/// `replay` hashes of what was on the wire; `held_bundle` and `claim` other nodes' public keys; `transfer` paths and options (grants are never stored).
 enum Sealing {
   /// A column that holds a secret.
   private struct Column: Sendable {

@@ -84,7 +84,7 @@ private struct DurableEnd {
   init(_ end: End, _ path: String, now: UInt64) async throws {
     machine = end.machine
     folder = try StateFolder.open(Locations(home: path))
-    database = try Database(folder: folder, key: .random(.system))
+    database = try Database(folder: folder, keys: try folder.unlock())
     let peer = machine.peer
     _ = try await database.addPeer(
       NewPeer(id: peer.id, record: peer.bytes, name: "bench", addresses: [], added: now), alias: .given("bench"))
