@@ -134,7 +134,7 @@ public struct PairingResult: ResultBody {
   public var safetyNumber: String
   /// We were paired already; nothing changed.
   public var alreadyPaired: Bool
-  /// The other side's user has to decide first: it knew another node under our name. Nil: no.
+  /// The other side's user has to decide first: it takes us for a node that it knew under other keys. Nil: no.
   public var waits: Bool?
 
   /// A new peer.

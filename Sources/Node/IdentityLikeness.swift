@@ -4,8 +4,10 @@ internal import Store
 /// What a newcomer is held against: a peer that we are paired with.
 struct KnownPeer: Sendable {
   let record: IdentityRecord
-  /// What it last called itself, and what this node's user calls it.
-  let names: [String]
+  /// What this node's user calls it.
+  let alias: String
+  /// What it last called itself.
+  let name: String
   /// Where it was or claims to be reachable.
   let places: [PeerAddress]
   /// A link to it is up: it is alive under the keys that we know.
@@ -27,8 +29,9 @@ enum IdentityLikeness {
     let others = peers.filter { $0.record.id != record.id }
     if let waiting = others.first(where: { $0.newcomer == record.id }) { return (waiting.record.id, .nameAndPlace) }
     if let owner = others.first(where: { sharesKey(record, $0.record) }) { return (owner.record.id, .sharedKey) }
-    let namesake = others.first { peer in
-      guard peer.names.contains(name) else { return false }
+    // Whom the user calls so comes before one that took to calling itself so.
+    let namesakes = others.filter { $0.alias == name } + others.filter { $0.name == name && $0.alias != name }
+    let namesake = namesakes.first { peer in
       if places.contains(where: peer.places.contains) { return true }
       // On another port of the same machine it is the same node only if that one is not there to contradict.
       let hosts = Set(peer.places.map(\.host))
@@ -48,7 +51,7 @@ extension Peer {
   /// What a newcomer is held against.
   var known: KnownPeer {
     KnownPeer(
-      record: record, names: [row.name, row.alias], places: addresses, isLinked: isLinked, newcomer: claim?.newcomer.id)
+      record: record, alias: row.alias, name: row.name, places: addresses, isLinked: isLinked, newcomer: claim?.newcomer.id)
   }
 }
 

@@ -14,7 +14,7 @@ extension Node {
   public struct Joined: Sendable {
     /// It is a peer from now on.
     public let peer: PeerSummary
-    /// Whether its user has to decide first: it knew another node under our name.
+    /// Whether its user has to decide first: it takes us for a node that it knew under other keys.
     public let isWaiting: Bool
   }
 

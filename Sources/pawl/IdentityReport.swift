@@ -17,7 +17,7 @@ enum IdentityReport {
     let why =
       switch new.reason {
       case "shared_key": "the new node has a key of \(alias)'s old one"
-      case "announced": "you said that \(alias) has a new machine"
+      case "announced": "you said that \(alias) has a new machine, and this one came"
       default: "the new node comes under the name and from the place of \(alias)"
       }
     return Report(
@@ -34,7 +34,7 @@ enum IdentityReport {
         ])
         + PeerReport.safetyNumber(new.safetyNumber),
       remarks: [
-        "\(why): was that machine set up anew, or replaced?",
+        "\(why); was the old machine set up anew, or replaced?",
         "ask them, over a call, and compare the new number; if it is the same: pawl verify \(alias) --accept-new --confirm",
         "if they know nothing of it, somebody used your ticket in their name: pawl verify \(alias) --keep-old",
       ])

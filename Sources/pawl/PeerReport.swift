@@ -12,7 +12,7 @@ enum PeerReport {
     for peer in peers {
       var cells = [
         TerminalText.escape(peer.alias), state(peer), seen(peer, now: now), peer.verified ? "yes" : "no",
-        TerminalText.escape(peer.session), TerminalText.escape(peer.address ?? "–"),
+        peer.blocked ? "–" : TerminalText.escape(peer.session), TerminalText.escape(peer.address ?? "–"),
       ]
       if verbose { cells += [TerminalText.escape(peer.name), peer.node] }
       table.add(cells)
@@ -66,7 +66,7 @@ enum PeerReport {
     }
     if pairing.waits == true {
       remarks += [
-        "\(alias) knew another node under your name: its user has to decide first, there: pawl verify",
+        "\(alias) takes this node for one that it knew under other keys: its user has to decide first, there: pawl verify",
         "nothing more is to be done here; it links up by itself",
       ]
     } else {

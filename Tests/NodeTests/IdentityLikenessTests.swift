@@ -35,11 +35,12 @@ enum Kin {
   private func addresses(_ texts: [String]) throws -> [PeerAddress] { try texts.map { try PeerAddress($0) } }
 
   private func peer(
-    _ identity: Identity, names: [String] = ["laptop", "lap"], at places: [String] = ["10.0.0.7:7411", "[fd00::7]:7411"],
+    _ identity: Identity, name: String = "laptop", alias: String = "lap",
+    at places: [String] = ["10.0.0.7:7411", "[fd00::7]:7411"],
     isLinked: Bool = false, newcomer: NodeID? = nil
   ) throws -> KnownPeer {
     KnownPeer(
-      record: identity.record, names: names, places: try addresses(places), isLinked: isLinked, newcomer: newcomer)
+      record: identity.record, alias: alias, name: name, places: try addresses(places), isLinked: isLinked, newcomer: newcomer)
   }
 
   @Test(arguments: 0..<4) func aKeyInCommonIsEnough(_ key: Int) throws {
@@ -86,11 +87,19 @@ enum Kin {
     let (one, other) = try Kin.pair(sharing: 2, seed: 50)
     let namesake = try Identity.generate(.system)
     let places = try addresses(["10.0.0.7:7411"])
-    let peers = [try peer(namesake), try peer(one, names: ["x"], at: [])]
+    let peers = [try peer(namesake), try peer(one, name: "x", alias: "x", at: [])]
     #expect(IdentityLikeness.find(other.record, name: "laptop", places: places, among: peers)?.peer == one.id)
-    let asked = try peer(try Identity.generate(.system), names: ["y"], at: [], newcomer: other.id)
+    let asked = try peer(try Identity.generate(.system), name: "y", alias: "y", at: [], newcomer: other.id)
     #expect(
       IdentityLikeness.find(other.record, name: "laptop", places: places, among: peers + [asked])?.peer == asked.record.id)
+  }
+
+  @Test func aPeerThatTakesAnothersNameIsNotTakenForIt() throws {
+    let (laptop, mallory) = (try Identity.generate(.system), try Identity.generate(.system))
+    let peers = [try peer(mallory, name: "laptop", alias: "a-mallory"), try peer(laptop, name: "laptop", alias: "laptop")]
+    let found = IdentityLikeness.find(
+      try Identity.generate(.system).record, name: "laptop", places: try addresses(["10.0.0.7:7411"]), among: peers)
+    #expect(found?.peer == laptop.id)
   }
 
   @Test func nobodyResemblesItself() throws {

@@ -89,6 +89,34 @@ import Testing
       ])
   }
 
+  @Test func aChangedIdentityIsShownWithBothNumbersAndWhatToDo() {
+    let digits = String(repeating: "12345", count: 12)
+    let peer = Peer(
+      alias: "laptop", name: "laptop", node: "ab", fingerprint: "ab", verified: true, blocked: true, identity: "changed",
+      online: false, lastSeen: 1_000, paired: 500, session: "healthy")
+    let new = VerifyResult.NewIdentity(
+      node: "cd", fingerprint: "cd", name: "x\u{1B}[2J", addresses: [], safetyNumber: String(digits.reversed()), came: 1_090,
+      reason: "shared_key")
+    let report = IdentityReport.verification(VerifyResult(peer: peer, safetyNumber: digits, new: new), now: 1_100)
+    #expect(
+      report.result == [
+        "laptop: identity key changed - blocked until you decide", "", "old", "  node id    ab", "  paired     10 min ago",
+        "  last seen  1 min ago", "  verified   yes", "  safety number", "    12345 12345 12345 12345",
+        "    12345 12345 12345 12345", "    12345 12345 12345 12345", "", "new", "  node id  cd", "  came     10 s ago",
+        "  name     x\\u{1B}[2J", "  address  –", "  safety number", "    54321 54321 54321 54321",
+        "    54321 54321 54321 54321",
+        "    54321 54321 54321 54321",
+      ])
+    #expect(
+      report.remarks == [
+        "the new node has a key of laptop's old one; was the old machine set up anew, or replaced?",
+        "ask them, over a call, and compare the new number; if it is the same: pawl verify laptop --accept-new --confirm",
+        "if they know nothing of it, somebody used your ticket in their name: pawl verify laptop --keep-old",
+      ])
+    #expect(IdentityReport.questions([peer]) == ["laptop: identity key changed - blocked until you decide: pawl verify laptop"])
+    #expect(PeerReport.table([peer], now: 1_100, verbose: false).last == "laptop  BLOCKED  1 min ago  yes       –        –")
+  }
+
   @Test func aProposedCommandIsSafeToPaste() {
     #expect(ShellText.quote("studio/lora@v1") == "studio/lora@v1")
     #expect(ShellText.quote("a b") == "'a b'")
