@@ -1,5 +1,6 @@
 """The sessions with one peer: what is sealed where, what is accepted, and which session is the one (§7, §9)."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -42,17 +43,20 @@ class Budget:
 
     def __init__(self, at_once: int, seconds: int) -> None:
         self._at_once, self._seconds = at_once, seconds
-        self._spent: list[float] = []
+        self._left: float = at_once
+        self._counted: float | None = None  # when
 
     def take(self, now: float) -> bool:
-        self._spent = [at for at in self._spent if now - at < self._seconds * self._at_once]
-        if len(self._spent) >= self._at_once:
+        since = now - self._counted if self._counted is not None else 0
+        self._counted = now
+        self._left = min(self._at_once, self._left + max(0, since) / self._seconds)
+        if self._left < 1:
             return False
-        self._spent.append(now)
+        self._left -= 1
         return True
 
 
-class Conversation:
+class Conversation(ABC):
     """What `starting` and `machine` build on. Everything runs inside one transaction of the store, opened by `machine`."""
 
     def __init__(
@@ -199,8 +203,9 @@ class Conversation:
         self.row.addresses = tuple(str(address) for address in hello.addresses)
         self._save()
 
+    @abstractmethod
     def _take_prekeys(self, data: bytes) -> None:
-        raise NotImplementedError
+        """A batch of the other side."""
 
     def _save(self) -> None:
         self._store.put_peer(self.peer, self.row)
@@ -227,11 +232,13 @@ class Conversation:
         self._flush()
         self._send_batch(session)
 
+    @abstractmethod
     def _ask_no_more(self) -> None:
-        raise NotImplementedError
+        """A session is confirmed: a bundle that is still under way is not needed."""
 
+    @abstractmethod
     def _send_batch(self, session: Session) -> None:
-        raise NotImplementedError
+        """Ours, in a session that is confirmed."""
 
     def _give_up(self, session: Session) -> None:
         """Forgets the session; what was not acknowledged in it is sealed anew in the next."""

@@ -24,7 +24,6 @@ _UNANSWERED_LIFE_SECONDS = 30 * _DAY
 class PeerMachine(Starting):
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        self._reset_budgets()
         self._is_linked = False
         self._failed_inits = 0
         self._resets_due: list[bytes] = []

@@ -1,5 +1,7 @@
 """How a session begins: bundles, INIT from both sides, batches (§5 to §7)."""
 
+from typing import Any
+
 from . import agreement, envelope
 from .bundle import NO_NONCE, Bundle, PrivatePair, PublicPair
 from .conversation import Budget, Conversation
@@ -22,13 +24,12 @@ class Expired(Exception):
 
 
 class Starting(Conversation):
-    _asked: tuple[bytes, float] | None = None  # the nonce of our BUNDLE_REQ, and when it went out
-
-    def _reset_budgets(self) -> None:
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._asked: tuple[bytes, float] | None = None  # the nonce of our BUNDLE_REQ, and when it went out
         self._requests = Budget(8, 10)
 
     def _ask_no_more(self) -> None:
-        """A session is confirmed: a bundle that is still under way is not needed."""
         self._asked = None
 
     # As A
