@@ -1,7 +1,7 @@
 """The Diffie-Hellman half of the key agreement against PyPI's X3DH.
 
-The library makes SK = HKDF(salt, F ‖ DH1 ‖ DH2 ‖ DH3 ‖ [DH4], info). Ours has the KEM's secret behind that, as PQXDH has it. So the library is
-given our keys and our info, its HKDF is watched, and what it puts in, with SS behind it, must give our SK.
+The library makes SK = HKDF(salt, F ‖ DH1 ‖ DH2 ‖ DH3 ‖ [DH4], info). Ours has the KEM's secret behind that, as PQXDH has it. So the
+library is given our keys and our info, its HKDF is watched, and what it puts in, with SS behind it, must give our SK.
 """
 
 import asyncio
