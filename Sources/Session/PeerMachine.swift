@@ -54,6 +54,8 @@ public struct PeerMachine: Sendable {
   var behind: Set<SessionID> = []
   var bundleBudget = Budget(capacity: 8, refillSeconds: 10)
   var initiationBudget = Budget(capacity: 8, refillSeconds: 10)
+  /// The same for INITs that came by another way than a link: who hands forged ones in takes nothing from the peer.
+  var carriedBudget = Budget(capacity: 8, refillSeconds: 10)
   var initiationFailures = 0
   /// Batches handed over: each is at most sixteen pairs and a signature.
   var batchBudget = Budget(capacity: 4, refillSeconds: 600)

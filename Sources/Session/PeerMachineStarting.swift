@@ -68,7 +68,8 @@ extension PeerMachine {
       }
       return
     }
-    guard initiationBudget.spend(at: now), replays.count < Self.maximumReplays else {
+    let isWithinBudget = isCarried ? carriedBudget.spend(at: now) : initiationBudget.spend(at: now)
+    guard isWithinBudget, replays.count < Self.maximumReplays else {
       return outcome.events.append(.refusedInitiation(.refused))
     }
     do throws(SessionError) {

@@ -23,6 +23,12 @@ extension KnownAttacks {
       let outcome = try trial.receive(parsed, at: epoch)
       #expect(outcome.commit.isEmpty && outcome.delivered.isEmpty && outcome.frames.isEmpty, "type \(frame[0])")
       #expect(Fingerprint(trial) == before, "type \(frame[0])")
+      // By another way than a link anybody hands frames in: nothing but INIT and ENVELOPE is looked at, and the same holds.
+      var carried = machine
+      if let outcome = try? carried.receive(carried: bytes, at: epoch) {
+        #expect(parsed.type <= 2 && outcome.commit.isEmpty && outcome.delivered.isEmpty && outcome.frames.isEmpty)
+      }
+      #expect(Fingerprint(carried) == before, "type \(frame[0]), carried")
     }
     // As it is, it changes something.
     var trial = machine
@@ -92,6 +98,24 @@ extension KnownAttacks {
         #expect(outcome.frames.isEmpty || outcome.frames == [.reset(unknown)])
       }
     }
+  }
+
+  /// Whoever may hand in bytes forges INIT after INIT. The genuine one, over the link, is looked at all the same.
+  @Test func forgedINITsThatAreHandedInTakeNothingFromTheLink() throws {
+    let (a, b) = try Party.pair(seed: 784)
+    var machine = b.machine(for: a.record)
+    let bundle = try machine.pairingBundle(at: epoch).bundle
+    _ = try machine.linkUp(at: epoch)
+    var starter = a.machine(for: b.record)
+    _ = try starter.start(with: bundle, at: epoch)
+    let genuine = try #require(try starter.linkUp(at: epoch).frames.last)
+    for number in UInt8(1)...50 {
+      var forged = genuine.encoded
+      forged[forged.count - 1] ^= number
+      let outcome = try machine.receive(carried: forged, at: epoch)
+      #expect(outcome.refusedInitiation == .refused && outcome.commit.isEmpty && outcome.frames.isEmpty)
+    }
+    #expect(try machine.receive(genuine, at: epoch).delivered.map(\.type) == ["hello"])
   }
 
   /// A header for a responder that has no receiving chain, for an initiator that has none, and for a side that has none to answer with.
