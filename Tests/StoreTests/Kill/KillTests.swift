@@ -41,7 +41,7 @@ import Testing
     let home = try TemporaryFolder()
     try await KilledConversation.prepare(home.path)
     var orders = Orders()
-    orders.texts = 10
+    orders.texts = 7
     var (commits, progress, reach) = (0, 0, stride)
     for round in 0..<400 {
       // Before a commit and right after it, so that every one of them is lost once and is the last once. Where it takes several in one go to
