@@ -95,7 +95,7 @@ import Testing
       let old = try await other.node.peer(alias: name).machine.currentSession
       await damaged.node.stop()
       // What a restored folder may lack. The node's own database is closed by now.
-      let database = try Database(folder: damaged.folder, key: damaged.node.context.key)
+      let database = try Database(folder: damaged.folder, keys: try damaged.folder.unlock())
       var commit = SessionCommit(peer: peer)
       for session in snapshot.sessions { commit.append(.deleteSession(session.id)) }
       try await database.apply([commit])
