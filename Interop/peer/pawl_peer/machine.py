@@ -166,6 +166,11 @@ class PeerMachine(Starting):
         session.phase = Phase.QUARANTINED
         self._store.put_session(self.peer, session)
         self._move_on(session)
+        # Nobody knows which pairs were used, of ours and of theirs.
+        for id in self._store.pairs(self.peer):
+            self._store.delete_pair(self.peer, id)
+        self.row.batch = []
+        self._save()
         self._forget_held()
         self._reset(session.sid)
 

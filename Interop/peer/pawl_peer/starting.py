@@ -200,7 +200,9 @@ class Starting(Conversation):
         if not self._batches.take(self._clock()):
             return
         prekeys = self._ring.current(self.now)
-        again = self.row.batch if self.row.batch_prekeys == prekeys.id and self.now - self.row.batch_issued < SESSION_LIFE_SECONDS else []
+        in_time = self.row.batch_prekeys == prekeys.id and self.now - self.row.batch_issued < SESSION_LIFE_SECONDS
+        used_up = session.without_pair and not session.starter
+        again = self.row.batch if in_time and not used_up else []
         now = max(self.now, self.row.batch_issued + 1)
         bundle = self._ring.batch(self.peer, now, again)
         self.row.batch = [pair.id for pair in bundle.pairs]
