@@ -81,6 +81,22 @@ import Wire
     #expect(kinds(simulator)[1].contains(.peerRollback))
   }
 
+  @Test func aSessionThatNoLongerOpensIsRepairedByItselfAndSaid() throws {
+    var simulator = try Simulator(seed: 653)
+    try simulator.pair(joiner: 0)
+    simulator.now += 100
+    let id = try #require(simulator.ends[1].machine.currentSession)
+    for number in 0..<3 {
+      try simulator.step(1) { try $0.receive(.envelope(id, [UInt8](repeating: UInt8(number), count: 900)), at: $1) }
+    }
+    #expect(kinds(simulator) == [[], [.lost]])
+    try simulator.settle()
+    simulator.expectHealthy()
+    #expect(simulator.ends[0].machine.currentSession != id)
+    #expect(kinds(simulator) == [[.reset], [.lost]])
+    for end in simulator.ends { #expect(end.machine.troubles(at: simulator.now).allSatisfy { $0.healed == simulator.now }) }
+  }
+
   @Test func ordinaryLifeIsNoTrouble() throws {
     var simulator = try Simulator(seed: 652)
     try simulator.pair(joiner: 1)

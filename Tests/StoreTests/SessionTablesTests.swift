@@ -98,6 +98,23 @@ func opened(_ sealed: [UInt8]) throws -> [UInt8] {
     await state.database.close()
   }
 
+  @Test func aHeldBundleIsThePeersAndThereIsOne() async throws {
+    let state = try State()
+    try await state.pair(1, alias: "a")
+    try await state.pair(2, alias: "b")
+    try await state.database.apply([commit(1, [.putHeldBundle([1])]), commit(2, [.putHeldBundle([2])])])
+    try await state.database.apply([commit(1, [.putHeldBundle([3, 4])])])
+    #expect(try await state.database.loadPeer(node(1))?.held == [3, 4])
+    #expect(try await state.database.loadPeer(node(2))?.held == [2])
+    try await state.database.apply([commit(1, [.deleteHeldBundle]), commit(2, [.putState([1])])])
+    #expect(try await state.database.loadPeer(node(1))?.held == nil)
+    // It goes with its peer, and does not come back with another pairing.
+    _ = try await state.database.revoke(node(2))
+    try await state.pair(2, alias: "b")
+    #expect(try await state.database.loadPeer(node(2))?.held == nil)
+    await state.database.close()
+  }
+
   @Test func commitsOfSeveralPeersAreOneTransaction() async throws {
     let state = try State()
     try await state.pair(1, alias: "a")
