@@ -17,7 +17,7 @@ def binary() -> str:
     path = os.environ.get("PAWL") or shutil.which("pawl")
     if path is None:
         raise RuntimeError("no pawl to test against: run `make interop`, or set PAWL to the binary")
-    return path
+    return str(Path(path).resolve())
 
 
 class CommandFailed(Exception):
