@@ -59,8 +59,9 @@ public actor Database {
       if try queue.read(Sealing.isClean) { return queue }
       try step("clean the database")
       // Overwriting alone leaves what lay in the unused ends of pages. Where there is no room for it, the next start tries again.
-      guard (try? queue.vacuum()) != nil else { return queue }
+      let isVacuumed = (try? queue.vacuum()) != nil
       try queue.writeWithoutTransaction { db in _ = try db.checkpoint(.truncate) }
+      guard isVacuumed else { return queue }
       try step("note that the database is clean")
       try queue.write { db in try db.execute(sql: "UPDATE sealing SET is_clean = 1") }
       return queue

@@ -52,9 +52,14 @@ struct ChangePassphrase: AsyncParsableCommand {
     case .set:
       Report(
         ["the passphrase is set"],
-        remarks: ["pawl up asks for it from now on; keep it safe: without it nothing that is stored can be opened"])
-    case .changed: Report(["the passphrase is changed"], remarks: ["older copies of the folder still open with the old one"])
-    case .removed: Report(["the passphrase is removed"], remarks: ["whoever copies the state folder can be this node now"])
+        remarks: [
+          "pawl up asks for it from now on; keep it safe: without it nothing that is stored can be opened",
+          "copies of the folders that were made before still open without it",
+        ])
+    case .changed:
+      Report(
+        ["the passphrase is changed"], remarks: ["copies of the folders that were made before still open with the old one"])
+    case .removed: Report(["the passphrase is removed"], remarks: ["whoever copies the folders can be this node now"])
     case .none: Report(["no passphrase is set, and none was"])
     }
   }

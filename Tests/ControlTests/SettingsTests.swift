@@ -24,12 +24,28 @@ import Testing
     #expect(try await read(DaemonOptions(), ["PAWL_NAME": "", "PAWL_LISTEN": ""], "") == none)
   }
 
+  @Test func thePassphraseComesFromTheFirstPlaceThatSaysOne() async throws {
+    #expect(try await read(DaemonOptions(), [:], nil).passphrase == nil)
+    let file = PassphraseSource(.file("/p"), place: "--passphrase-file")
+    let variables = ["PAWL_PASSPHRASE_COMMAND": "echo a", "PAWL_LISTEN": ""]
+    #expect(try await read(DaemonOptions(passphraseFile: "/p"), variables, "passphrase-file: /q\n").passphrase == file)
+    let command = PassphraseSource(.command("echo a"), place: "PAWL_PASSPHRASE_COMMAND")
+    #expect(try await read(DaemonOptions(), variables, "passphrase-file: /q\n").passphrase == command)
+    let configured = try await read(DaemonOptions(), [:], "passphrase-command: pass show pawl\n")
+    #expect(configured.passphrase?.kind == .command("pass show pawl"))
+    #expect(configured.passphrase?.place.hasPrefix("passphrase-command in ") == true)
+    #expect(configured.warnings.isEmpty)
+  }
+
   private static let bad: [(DaemonOptions, [String: String], String, String)] = [
     (DaemonOptions(listen: "nonsense"), [:], "", "--listen"), (DaemonOptions(name: ""), [:], "", "--name"),
     (DaemonOptions(), ["PAWL_NAME": "-x"], "", "PAWL_NAME"), (DaemonOptions(), ["PAWL_LOG": "loud"], "", "PAWL_LOG"),
     (DaemonOptions(), [:], "log: [error]\n", "log in"), (DaemonOptions(), [:], "listen: {a: b}\nname: '!'\n", "name in"),
     (DaemonOptions(), [:], "name: [broken\n", "config.yaml"), (DaemonOptions(), [:], "- a\n- list\n", "config.yaml"),
     (DaemonOptions(), [:], "name: \u{1B}[31m\n", "config.yaml"),
+    (DaemonOptions(passphraseFile: "a", passphraseCommand: "b"), [:], "", "--passphrase-command"),
+    (DaemonOptions(passphraseFile: ""), [:], "", "--passphrase-file"),
+    (DaemonOptions(), ["PAWL_PASSPHRASE_FILE": "a", "PAWL_PASSPHRASE_COMMAND": "b"], "", "PAWL_PASSPHRASE_FILE"),
   ]
 
   @Test(arguments: bad) func anUnusableValueIsAnErrorThatSaysWhereItStands(

@@ -78,6 +78,7 @@ import Testing
     #expect(help.exit == 0)
     for verb in [
       "up", "status", "id", "invite", "join", "peers", "verify", "revoke", "share", "unshare", "ls", "show", "pull", "check",
+      "passphrase",
     ] {
       #expect(help.out.contains("  \(verb) "))
     }
