@@ -88,7 +88,7 @@ let tests: [Target] = [
   .testTarget(
     name: "NodeTests",
     dependencies: [
-      "Node", "Store", "EventLoop", "Transfer", "Artifact", "Session", "Noise", "Primitives", "Wire", logging,
+      "Node", "Store", "EventLoop", "Transfer", "Artifact", "Session", "Noise", "Primitives", "Wire", "MemoryScan", logging,
     ], swiftSettings: strict),
   .testTarget(name: "APITests", dependencies: ["API", "Wire"], swiftSettings: strict),
   .testTarget(

@@ -65,6 +65,18 @@ public enum SHA256Hash {
     return hasher.finalize()
   }
 
+  /// The digest of bytes with a secret among them: libsodium's, which is slower and leaves none of them in its state.
+  public static func hash(secret bytes: Span<UInt8>) -> Digest {
+    Sodium.start()
+    return Digest(
+      unsafe Bytes32 { out in
+        unsafe bytes.withUnsafeBufferPointer { bytes in
+          // No bytes have no address; libsodium wants one all the same.
+          _ = unsafe crypto_hash_sha256(out, bytes.baseAddress ?? UnsafePointer(out), UInt64(bytes.count))
+        }
+      })
+  }
+
   /// A digest in the making.
   public struct Hasher: Sendable {
     private var hash = Crypto.SHA256()

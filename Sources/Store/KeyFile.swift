@@ -160,7 +160,7 @@ struct KeyFile: Sendable {
     }
     var file = SecretBuffer(capacity: 1_024)
     file.append(Self.magic)
-    file.append(SHA256Hash.hash(body.span).bytes)
+    file.append(SHA256Hash.hash(secret: body.span).bytes)
     file.append(body.span)
     return file
   }
@@ -181,7 +181,7 @@ struct KeyFile: Sendable {
     let start = Self.magic.count + Digest.byteCount
     guard file.count > start + 1 else { return nil }
     let body = file.extracting(start..<file.count)
-    guard [UInt8](copying: file.extracting(0..<start)) == Self.magic + SHA256Hash.hash(body).bytes else { return nil }
+    guard [UInt8](copying: file.extracting(0..<start)) == Self.magic + SHA256Hash.hash(secret: body).bytes else { return nil }
     var position = 1
     guard let key = Self.key(body, &position) else { return nil }
     self.key = key

@@ -31,8 +31,8 @@ public final class KeyLedger: Sendable {
   /// No keys.
   public init() {}
 
-  /// Notes a key of at least 16 bytes; one that is known stays what it was called first.
-  public func note(_ kind: String, _ key: Span<UInt8>) {
+  /// Notes a key of at least 16 bytes. One that is known stays what it was called first, unless this name is the better one.
+  public func note(_ kind: String, _ key: Span<UInt8>, isBetter: Bool = false) {
     precondition(key.count >= 16, "shorter keys could be found by accident")
     var masked = [UInt8](repeating: 0, count: key.count)
     var isZero = true
@@ -42,7 +42,11 @@ public final class KeyLedger: Sendable {
     }
     guard !isZero else { return }
     state.withLock { state in
-      guard state.known.insert(masked).inserted else { return }
+      guard state.known.insert(masked).inserted else {
+        guard isBetter, let index = state.entries.firstIndex(where: { $0.masked == masked }) else { return }
+        state.entries[index] = Entry(kind: kind, masked: masked)
+        return
+      }
       state.entries.append(Entry(kind: kind, masked: masked))
     }
   }

@@ -24,6 +24,9 @@ import Testing
     hasher.update(Array(bytes[300...]))
     #expect(hasher.finalize() == SHA256Hash.hash(bytes))
     #expect(early == SHA256Hash.hash(Array(bytes[..<300])))
+    let none: [UInt8] = []
+    #expect(SHA256Hash.hash(secret: bytes.span) == SHA256Hash.hash(bytes))
+    #expect(SHA256Hash.hash(secret: none.span) == SHA256Hash.hash(none))
     #expect(bytes.withUnsafeBytes { SHA256Hash.hash($0) } == SHA256Hash.hash(bytes))
   }
 

@@ -44,6 +44,7 @@ import Testing
     let message = fresh("message key")
     let sealed = ChaChaPoly.seal(text, key: message, nonce: nonce, ad: text)
     #expect(try ChaChaPoly.open(sealed, key: message, nonce: nonce, ad: text) == text)
+    #expect(SHA256Hash.hash(secret: message.span) == SHA256Hash.hash(secret: message.span))
     note("HMAC", HMACSHA256.authenticate(key: message, message: text))
     var material = HKDF.expand(prk: fresh("PRK"), info: text, count: 160)
     note("HKDF output", material.take(64))
