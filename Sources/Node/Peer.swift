@@ -46,6 +46,8 @@ actor Peer {
   var isTurnedAway = false
   /// How often that has happened.
   private var timesTurnedAway = 0
+  /// Whether the peer was told in this run of the node where it can be reached now.
+  private var hasGreeted = false
   let nudge: Nudge
   var replies = ReplyDesk()
   var hadNews: [SessionEvent] = []
@@ -259,7 +261,16 @@ actor Peer {
     }
     for event in outcome.events { note(event) }
     for delivered in outcome.delivered { await inbox.deliver(delivered, from: self) }
+    if target != nil { greet() }
     wakeReadiness()
+  }
+
+  /// A session outlives the process, and an address may not: without this, two nodes that move one after the other would lose
+  /// each other. A session that is only beginning says it by itself.
+  private func greet() {
+    guard !hasGreeted, machine.isConfirmed else { return }
+    hasGreeted = true
+    post(.payload(machine.hello))
   }
 
   private func wakeBacklog() {

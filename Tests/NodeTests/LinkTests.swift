@@ -52,6 +52,26 @@ import Transfer
     }
   }
 
+  @Test func twoNodesThatMoveOneAfterTheOtherStillFindEachOther() async throws {
+    try await withHouse { house in
+      var studio = try await house.start("studio")
+      var laptop = try await house.start("laptop")
+      try await house.pair(studio, laptop)
+      // Each time only the one that moved knows where the other is.
+      await studio.stop()
+      studio = try await house.start("studio")
+      let moved = studio.node.listening.description
+      let there = laptop
+      try await eventually("the laptop knows where the studio is now", on: house.loop) {
+        try await there.node.summary(of: "studio").addresses.contains(moved)
+      }
+      await laptop.stop()
+      laptop = try await house.start("laptop")
+      try await studio.ready(for: "laptop")
+      try await laptop.ready(for: "studio")
+    }
+  }
+
   @Test func anEnvelopeThatWasNotAcknowledgedComesAgainByteForByteAfterARestart() async throws {
     try await withHouse { house in
       let studio = try await house.start("studio")
