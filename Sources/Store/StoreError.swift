@@ -131,7 +131,7 @@ public struct StoreError: Error, Sendable {
     case .symlinkInSource: "replace the link by what it points to"
     case .specialFile: "move it out of the folder"
     case .sourceUnreadable, .noPermission: "check the permissions"
-    case .noSpace: "free some room, or pull to another folder; the transfer can be resumed"
+    case .noSpace: "free some room and try again; a pull goes on where it was, or begins in another folder"
     case .symlinkInDestination: "remove the link, or pull to another folder"
     case .otherFileSystem: "pull straight to that file system"
     case .tooManyTickets: "withdraw one, or wait until one expires"

@@ -7,6 +7,7 @@ func systemMessage(_ number: CInt) -> String {
   case EMFILE, ENFILE: "too many open files"
   case EROFS: "the file system is read-only"
   case EBUSY: "it is in use"
+  case ELOOP: "a symbolic link lies there, and links are not followed"
   default: String(cString: strerror(number))
   }
 }

@@ -46,7 +46,7 @@ enum PeerReport {
           "it was repaired"
         )
       case .fallback:
-        ("a session was started without a one-time prekey at \(at), since all were used", "both sides confirmed it")
+        ("a session was started without a one-time prekey at \(at), since none was at hand", "both sides confirmed it")
       default: ("something went wrong at \(at): \(TerminalText.escape(trouble.kind.rawValue))", "it was repaired")
       }
     guard let healed = trouble.healedAt else { return "\(alias): \(what); to be repaired when \(alias) is online" }

@@ -104,6 +104,16 @@ import Testing
     #expect(!phrase("a").isEqual(to: phrase("b")) && !phrase("a").isEqual(to: phrase("a ")))
   }
 
+  @Test func aLinkInTheKeyFilesPlaceIsNotFollowedAndSaidInWords() async throws {
+    let home = try await SealedHome.made()
+    let elsewhere = "\(home.places.keyFile).elsewhere"
+    try #require(rename(home.places.keyFile, elsewhere) == 0 && symlink(elsewhere, home.places.keyFile) == 0)
+    let refused = await #expect(throws: StoreError.self) { try await home.open() }
+    #expect(refused?.detail == "a symbolic link lies there, and links are not followed")
+    try #require(rename(elsewhere, home.places.keyFile) == 0)
+    try await home.open()
+  }
+
   @Test func aKeyFileThatIsGoneIsNotMadeAnew() async throws {
     let home = try await SealedHome.made()
     let key = try home.bytes(Self.keyFile)
