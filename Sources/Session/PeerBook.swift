@@ -58,10 +58,10 @@ struct PeerBook: Hashable, Sendable {
     return writer.bytes
   }
 
-  /// Adds a session; returns the one that is forgotten in its place, if any.
-  mutating func retire(_ id: SessionID) -> SessionID? {
+  /// Adds a session, in the place of the oldest if there are too many.
+  mutating func retire(_ id: SessionID) {
     retired.append(id)
-    return retired.count > Self.maximumRetired ? retired.removeFirst() : nil
+    retired.removeFirst(max(0, retired.count - Self.maximumRetired))
   }
 }
 

@@ -63,6 +63,18 @@ public struct PeerMachine: Sendable {
   var holdingBudget = Budget(capacity: 8, refillSeconds: 60)
   /// Whether the frame that is being received came by another way than a link.
   var isCarried = false
+  /// The link that the frame which is being received came over.
+  var arrival: UInt64 = 0
+  /// What each link tells of the order of things. Not stored.
+  var links = LinkViews()
+  /// How far each session was acknowledged. Not stored: the outbox says it.
+  var acknowledged: [SessionID: AcknowledgedSequence] = [:]
+  /// Since when there has been a link without a break, Unix seconds.
+  var linkedSince: UInt64 = 0
+  /// When we last started a session in this process, Unix seconds; zero: not yet.
+  var lastStarted: UInt64 = 0
+  /// Sessions that are gone and whose receipts the store still has. Not stored.
+  var staleReceipts: Set<SessionID> = []
 
   /// A bundle under way.
   struct BundleRequest: Sendable {
@@ -96,7 +108,20 @@ public struct PeerMachine: Sendable {
     for entry in snapshot.outbox.sorted(by: { $0.sequence < $1.sequence }) {
       outbox.append(Outbox.Item(entry: entry, payload: nil, isOwn: false))
     }
-    for receipt in snapshot.received { _ = receipts.insert(receipt.digest, of: receipt.session) }
+    let known = Set(sessions.map(\.id))
+    for receipt in snapshot.received {
+      guard known.contains(receipt.session) else {
+        staleReceipts.insert(receipt.session)
+        continue
+      }
+      _ = receipts.insert(receipt.digest, of: receipt.session)
+    }
+    for session in sessions {
+      let open = Set(snapshot.outbox.filter { $0.session == session.id }.map(\.sequence))
+      var highest = session.committed
+      while highest > 0, open.contains(highest) { highest -= 1 }
+      acknowledged[session.id] = AcknowledgedSequence(stored: highest)
+    }
     for stored in snapshot.pairs { pairs.append(try OneTimePair(stored, of: peer.id, key: key)) }
     pairs.sort { $0.issued < $1.issued }
     for entry in snapshot.replays { replays[entry.hash] = entry }
@@ -161,37 +186,6 @@ extension PeerMachine {
     }
     try pump(at: now, into: &outcome)
     return outcome
-  }
-
-  /// To be called first on every new link to the peer, with the frames that open it: COUNTERS, then everything that is not
-  /// acknowledged, byte for byte as it was.
-  ///
-  /// - Parameter peerStarts: on the inviter's side of a pairing, where the joiner starts the session.
-  public mutating func linkUp(at now: UInt64, peerStarts: Bool = false) throws(SessionError) -> Outcome {
-    var outcome = Outcome(peer: peer.id)
-    linkDown()
-    isLinked = true
-    let known = sessions.filter { !$0.isStarting && $0.isSent }
-    outcome.frames.append(
-      .counters(known.map { SessionCounters(session: $0.id, committed: $0.committed, seen: $0.seen) }))
-    for session in sessions where session.isSent { resend(session, into: &outcome) }
-    if peerStarts, !hasSession { startDue = now + SessionTimes.joinerPatience }
-    try pump(at: now, into: &outcome)
-    return outcome
-  }
-
-  /// The last link to the peer is gone.
-  public mutating func linkDown() {
-    isLinked = false
-    if let request { startDue = request.since }
-    request = nil
-  }
-
-  /// Appends the frames of all a session has not had acknowledged.
-  func resend(_ session: Session, into outcome: inout Outcome) {
-    for item in outbox.items where item.entry.session == session.id {
-      outcome.frames.append(session.frame(item.entry.envelope))
-    }
   }
 
   /// Whether one more envelope may be under way.

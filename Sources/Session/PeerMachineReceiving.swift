@@ -1,11 +1,16 @@
 extension PeerMachine {
   /// Takes a frame from the peer. Throws only if one of our own operations fails.
-  public mutating func receive(_ frame: LinkFrame, at now: UInt64) throws(SessionError) -> Outcome {
+  ///
+  /// - Parameter link: the number that ``linkUp(_:at:began:peerStarts:)`` gave to the link that brought it.
+  public mutating func receive(
+    _ frame: LinkFrame, on link: UInt64 = 0, at now: UInt64
+  ) throws(SessionError) -> Outcome {
     var outcome = Outcome(peer: peer.id)
+    arrival = link
     switch frame {
     case .envelope(let id, let envelope): try receive(envelope, of: id, at: now, into: &outcome)
     case .initiation(let initiation): try receive(initiation, at: now, into: &outcome)
-    case .ack(let id, let digest): try acknowledge(digest, of: id, into: &outcome)
+    case .ack(let id, let digest): try acknowledge(digest, of: id, at: now, into: &outcome)
     case .counters(let list): compare(list, at: now, into: &outcome)
     case .bundleRequest(let nonce): try answer(nonce, at: now, into: &outcome)
     case .bundle(let bytes): try receive(bundle: bytes, at: now, into: &outcome)
@@ -26,7 +31,8 @@ extension PeerMachine {
       return
     }
     guard let index = sessions.firstIndex(where: { $0.id == id }) else {
-      if !isCarried { askForReset(id, at: now, into: &outcome) }
+      // One that was wound up here is no lost one, whatever comes late of it.
+      if !isCarried, !book.retired.contains(id) { askForReset(id, at: now, into: &outcome) }
       return
     }
     guard sessions[index].standing != .quarantined else { return }
@@ -115,14 +121,16 @@ extension PeerMachine {
     resetDue = nil
     if book.troubles.heal(at: now) { outcome.commit.append(.putState(book.stored)) }
     guard let index = sessions.firstIndex(where: { $0.id == id }) else { return }
-    let older = sessions[..<index].map(\.id)
+    let older = Set(sessions[..<index].map(\.id))
     let isNewest = currentIndex == index
     if !isNewest { markReplaced(index, at: now, into: &outcome) }
-    for other in older {
-      guard let index = sessions.firstIndex(where: { $0.id == other }) else { continue }
-      if sessions[index].isStarting || sessions[index].standing == .abandoned || sessions[index].standing == .quarantined {
+    for other in sessions where other.id != id {
+      guard let index = sessions.firstIndex(where: { $0.id == other.id }) else { continue }
+      let isOver = !other.isConfirmed || other.standing == .abandoned || other.standing == .quarantined
+      // Of the newer ones only what has lost its race: another start may be on its way to replace this one.
+      if older.contains(other.id) ? isOver : !other.isConfirmed && other.standing == .superseded {
         giveUp(index, at: now, into: &outcome)
-      } else {
+      } else if older.contains(other.id) {
         markReplaced(index, at: now, into: &outcome)
       }
     }
@@ -138,10 +146,12 @@ extension PeerMachine {
 
   /// An envelope has arrived: it need not be sent again.
   private mutating func acknowledge(
-    _ digest: EnvelopeDigest, of id: SessionID, into outcome: inout Outcome
+    _ digest: EnvelopeDigest, of id: SessionID, at now: UInt64, into outcome: inout Outcome
   ) throws(SessionError) {
     guard let entry = outbox.remove(digest, of: id) else { return }
     outcome.commit.append(.deleteOutbox(id, digest))
+    acknowledged[id, default: AcknowledgedSequence()].note(entry.sequence, at: now)
+    if sessions.contains(where: { $0.id == id && $0.isStarting }) { links.noteStart(id, acknowledgedOn: arrival) }
     outcome.events.append(.acknowledged(id, sequence: entry.sequence))
     try release(into: &outcome)
   }

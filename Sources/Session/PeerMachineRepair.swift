@@ -10,6 +10,8 @@ extension PeerMachine {
       guard sessions[index].standing != .quarantined else { continue }
       if entry.seen > sessions[index].committed {
         quarantine(index, at: now, into: &outcome)
+      } else if entry.seen < links.acknowledged(of: entry.session, before: arrival) {
+        peerForgot(index, at: now, into: &outcome)
       } else if entry.committed < sessions[index].seen {
         behind.insert(entry.session)
         if sessions[index].standing == .abandoned { reportOldPeer(entry.session, at: now, into: &outcome) }
@@ -34,6 +36,18 @@ extension PeerMachine {
     outcome.commit.append(.putState(book.stored))
     dropHeldBundle(into: &outcome)
     askForReset(sessions[index].id, at: now, into: &outcome)
+  }
+
+  /// The peer has acknowledged what it does not remember receiving, and did so before the handshake of this link: its state is an
+  /// older one, and would take recorded envelopes a second time. Its own counters cannot tell it so.
+  private mutating func peerForgot(_ index: Int, at now: UInt64, into outcome: inout Outcome) {
+    let id = sessions[index].id
+    if sessions[index].isSent {
+      behind.insert(id)
+      reportOldPeer(id, at: now, into: &outcome)
+      abandon(index, into: &outcome)
+    }
+    askForReset(id, at: now, into: &outcome)
   }
 
   /// The peer's state is an old one, if it was behind in this session: it has found out from our COUNTERS, or will.
@@ -125,10 +139,11 @@ extension PeerMachine {
     if lost > 0 { outcome.events.append(.undeliverable(id, count: lost)) }
     if !left.isEmpty { outcome.commit.append(.deleteOutboxes(id)) }
     outcome.commit.append(.deleteSession(id))
-    if let forgotten = book.retire(id) {
-      receipts.remove(forgotten)
-      outcome.commit.append(.trimReceived(forgotten, keep: 0))
-    }
+    book.retire(id)
+    // Nothing of it is accepted any more, so nothing need be known again.
+    receipts.remove(id)
+    acknowledged[id] = nil
+    outcome.commit.append(.trimReceived(id, keep: 0))
     outcome.commit.append(.putState(book.stored))
   }
 }

@@ -37,6 +37,7 @@ extension PeerMachine {
     session.isWithoutPair = pair == nil
     startDue = nil
     request = nil
+    lastStarted = now
     if pair == nil { note(.fallback, at: now, into: &outcome) }
     insert(session, at: now, into: &outcome)
     outcome.events.append(.started(session.id, byUs: true))
@@ -140,14 +141,18 @@ extension PeerMachine {
 
   /// Two sessions were started at the same time: both sides use the one the lower node started. The other is still
   /// received from, so that nothing under way in it is lost, and is not answered.
+  ///
+  /// YIELD: the lower node's start wins only while its INIT is unacknowledged. A peer whose INIT comes after that acknowledgement on
+  /// the same link has forgotten ours, and would never answer it.
   private mutating func settleRace(with session: inout Session, into outcome: inout Outcome) {
-    for index in sessions.indices where sessions[index].isStarting && sessions[index].standing == .good {
-      if isLower {
-        session.standing = .superseded
-      } else {
-        sessions[index].standing = .superseded
-        outcome.commit.append(.putSession(sessions[index].id, sessions[index].stored(of: peer.id)))
-      }
+    let rivals = sessions.indices.filter { sessions[$0].isStarting && sessions[$0].standing == .good }
+    guard let newest = rivals.last else { return }
+    // Of several starts that nobody answered, the newest speaks for all: whoever had it, had the others.
+    let isForgotten = !isCarried && links.isStart(sessions[newest].id, acknowledgedOn: arrival)
+    guard !isLower || isForgotten else { return session.standing = .superseded }
+    for index in rivals {
+      sessions[index].standing = .superseded
+      outcome.commit.append(.putSession(sessions[index].id, sessions[index].stored(of: peer.id)))
     }
   }
 

@@ -12,8 +12,9 @@ extension PeerMachine {
       let life = SessionTimes.sessionLife + (isLower ? 0 : SessionTimes.sessionLifeGrace)
       let isUnderWay = sessions[index...].contains { !$0.isConfirmed && $0.standing == .good }
       if session.created + life <= now, !isUnderWay, request == nil, startDue == nil { startDue = now }
-      if session.turned + SessionTimes.idleTurnInterval <= now { try askForTurn(index, into: &outcome) }
+      if session.turned + SessionTimes.idleTurnInterval <= now { try askForTurn(index, at: now, into: &outcome) }
     }
+    startIfOverdue(at: now)
     try handOverBatch(at: now, into: &outcome)
     if let id = resetDue { askForReset(id, at: now, into: &outcome) }
     if let request, request.since + SessionTimes.bundlePatience <= now {
@@ -31,14 +32,20 @@ extension PeerMachine {
     sessions[index].trafficBytes += max(0, bytes)
     let isDue =
       sessions[index].trafficBytes >= Self.turnBytes || sessions[index].turned + SessionTimes.turnInterval <= now
-    if isDue { try askForTurn(index, into: &outcome) }
+    if isDue { try askForTurn(index, at: now, into: &outcome) }
     return outcome
   }
 
-  private mutating func askForTurn(_ index: Int, into outcome: inout Outcome) throws(SessionError) {
-    guard !sessions[index].isTurnAsked, hasRoom else { return }
-    sessions[index].isTurnAsked = true
-    try seal(PayloadType.turnPayload, isOwn: true, in: index, into: &outcome)
+  /// Asks for a new chain, and again where none has come of it: a peer can lose the obligation with its state.
+  private mutating func askForTurn(_ index: Int, at now: UInt64, into outcome: inout Outcome) throws(SessionError) {
+    guard hasRoom else { return }
+    if let asked = sessions[index].turnAsked {
+      // As long as it is not acknowledged, it is repeated anyway.
+      let isFresh = now >= asked.at && now < asked.at + SessionTimes.turnInterval
+      if isFresh || outbox.contains(asked.envelope, of: sessions[index].id) { return }
+    }
+    let envelope = try seal(PayloadType.turnPayload, isOwn: true, in: index, into: &outcome)
+    sessions[index].turnAsked = Session.TurnRequest(at: now, envelope: envelope)
   }
 
   /// Deletes what has had its time.
@@ -60,6 +67,8 @@ extension PeerMachine {
     if book.troubles.expire(at: now) { outcome.commit.append(.putState(book.stored)) }
     for pair in pairs where pair.dies <= now { outcome.commit.append(.deletePair(pair.id)) }
     pairs.removeAll { $0.dies <= now }
+    for id in staleReceipts { outcome.commit.append(.trimReceived(id, keep: 0)) }
+    staleReceipts = []
     if replays.values.contains(where: { $0.expires <= now }) {
       replays = replays.filter { $0.value.expires > now }
       outcome.commit.append(.deleteReplays(expiredAt: now))
@@ -72,7 +81,9 @@ extension PeerMachine {
   mutating func pump(at now: UInt64, into outcome: inout Outcome) throws(SessionError) {
     guard isLinked, request == nil, let due = startDue, due <= now else { return }
     startDue = nil
-    if currentIndex == nil, usableHeldBundle(at: now)?.nextPair != nil {
+    // A start of ours that nobody answers may rest on a pair that is gone: the next one asks.
+    let isFirst = !sessions.contains { $0.isStarting }
+    if currentIndex == nil, isFirst, usableHeldBundle(at: now)?.nextPair != nil {
       try startFromHeldBundle(at: now, into: &outcome)
       if startDue == nil { return }
       startDue = nil

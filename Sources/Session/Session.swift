@@ -27,6 +27,14 @@ struct Session: Sendable {
     case quarantined = 3
   }
 
+  /// A `turn` that was sent.
+  struct TurnRequest: Sendable {
+    /// Unix seconds.
+    let at: UInt64
+    /// What its acknowledgement names.
+    let envelope: EnvelopeDigest
+  }
+
   /// sid
   let id: SessionID
   /// AD of every envelope.
@@ -55,8 +63,8 @@ struct Session: Sendable {
   var replaced: UInt64 = 0
   /// Envelopes in a row that did not open. Not stored.
   var failures = 0
-  /// Whether a reply was asked for that has not begun yet. Not stored.
-  var isTurnAsked = false
+  /// The last `turn` that has not been followed by a chain of the other side. Not stored.
+  var turnAsked: TurnRequest?
   /// Bulk bytes since our keys turned. Not stored.
   var trafficBytes = 0
 
@@ -120,7 +128,7 @@ struct Session: Sendable {
     if opened.beganChain {
       phase = .confirmed
       turned = now
-      isTurnAsked = false
+      turnAsked = nil
       trafficBytes = 0
     }
     seen = max(seen, opened.letter.sequence)

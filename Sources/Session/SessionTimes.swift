@@ -20,6 +20,9 @@ public enum SessionTimes {
   public static let batchLife: UInt64 = prekeyRotation
   /// RESETs sent, and sessions started because of one, are at least this far apart.
   public static let resetInterval: UInt64 = 60
+  /// A node with a link and without a confirmed session starts one itself after this long. No shorter than ``resetInterval``, so that
+  /// quicker repairs come first.
+  public static let startPatience: UInt64 = 60
   /// A bundle that was asked for and has not come is asked for again.
   public static let bundlePatience: UInt64 = 30
   /// After pairing, the inviter leaves the start to the joiner for this long.

@@ -77,8 +77,9 @@ import Wire
     var book = PeerBook()
     for number in 0..<70 {
       let id = try #require(SessionID([UInt8](repeating: UInt8(number), count: 16)))
-      let forgotten = book.retire(id)
-      #expect((forgotten != nil) == (number >= PeerBook.maximumRetired))
+      book.retire(id)
+      #expect(book.retired.count == min(number + 1, PeerBook.maximumRetired))
+      #expect(book.retired.last == id)
     }
     #expect(try PeerBook(stored: book.stored) == book)
   }

@@ -82,6 +82,10 @@ struct Simulator {
   /// Set where a test puts an old state back: then a number is used again, under other keys.
   var isRolledBack = false
   private(set) var isUp = false
+  /// The number of the link that is up.
+  private(set) var link: UInt64 = 0
+  /// What happens to the next steps.
+  var plan: FaultPlan?
 
   init(seed: UInt64) throws {
     let (lower, higher) = try Party.pair(seed: seed)
@@ -99,6 +103,9 @@ struct Simulator {
   mutating func step(
     _ end: Int, crash: Crash = .never, _ body: (inout PeerMachine, UInt64) throws -> Outcome
   ) throws {
+    let fault = plan?.next()
+    let crash = fault?.crash ?? crash
+    defer { if fault == .cut { cut() } }
     var next = ends[end].machine
     let outcome = try body(&next, now)
     if crash == .beforeCommit { return try restart(end) }
@@ -112,6 +119,7 @@ struct Simulator {
     }
     ends[end].delivered += outcome.delivered
     if isUp { for frame in outcome.frames { post(frame, from: end) } }
+    if fault == .newestOfTwoDies { try loseNewestOfTwo() }
   }
 
   private mutating func post(_ frame: LinkFrame, from end: Int) {
@@ -153,10 +161,18 @@ struct Simulator {
   mutating func connect(inviter: Int? = nil) throws {
     cut()
     isUp = true
-    for end in 0...1 {
+    link += 1
+    let number = link
+    for end in 0...1 where isUp {
       let isInviter = inviter == end
-      try step(end) { try $0.linkUp(at: $1, peerStarts: isInviter) }
+      try step(end) { try $0.linkUp(number, at: $1, peerStarts: isInviter) }
     }
+  }
+
+  /// There were two links; the newer one dies with everything on it, and the older one stays.
+  mutating func loseNewestOfTwo() throws {
+    wire = [[], []]
+    for end in 0...1 where isUp { try step(end) { try $0.linkChanged(at: $1) } }
   }
 
   /// Delivers the next frame to an end. Returns false if there is none.
@@ -165,7 +181,8 @@ struct Simulator {
     guard isUp, !wire[end].isEmpty else { return false }
     let bytes = wire[end].removeFirst()
     let frame = try LinkFrame(parsing: bytes.span)
-    try step(end, crash: crash) { try $0.receive(frame, at: $1) }
+    let number = link
+    try step(end, crash: crash) { try $0.receive(frame, on: number, at: $1) }
     return true
   }
 

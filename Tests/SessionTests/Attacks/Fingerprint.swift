@@ -18,7 +18,7 @@ struct Fingerprint: Equatable {
   init(_ machine: PeerMachine) {
     sessions = machine.sessions.map { session in
       "\(session.id) \(session.created) \(session.ordinal) \(session.isOurs) \(session.standing) \(session.committed)"
-        + " \(session.seen) \(session.turned) \(session.replaced) \(session.isTurnAsked) \(session.trafficBytes)"
+        + " \(session.seen) \(session.turned) \(session.replaced) \(session.turnAsked != nil) \(session.trafficBytes)"
         + " \(session.isConfirmed) \(session.isStarting) \(session.isAnswering) \(session.isWithoutPair)"
     }
     secrets = machine.sessions.flatMap { [$0.associatedData, $0.ratchet.storedBytes] } + [machine.held?.stored ?? []]
