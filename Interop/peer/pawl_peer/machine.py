@@ -16,6 +16,8 @@ from .session import Phase, RolledBack, Session
 from .starting import BUNDLE_PATIENCE_SECONDS, SESSION_LIFE_SECONDS, Expired, Starting
 
 RESET_INTERVAL_SECONDS = 60
+START_PATIENCE_SECONDS = 60
+TURN_INTERVAL_SECONDS = 30
 INVITER_PATIENCE_SECONDS = 10
 _DAY = 86_400
 _UNANSWERED_LIFE_SECONDS = 30 * _DAY
@@ -29,6 +31,8 @@ class PeerMachine(Starting):
         self._resets_due: list[bytes] = []
         self._start_due = False
         self._behind: set[bytes] = set()  # sessions in which the peer's COUNTERS fell short of what we accepted
+        self._linked_since: float = 0
+        self._known: dict[object, dict[bytes, int]] = {}  # by link: what had been acknowledged before its handshake
 
     @contextmanager
     def _step(self) -> Iterator[Outcome]:
@@ -42,24 +46,53 @@ class PeerMachine(Starting):
 
     # What the node calls
 
-    def link_up(self, paired_with: Bundle | None = None) -> Outcome:
-        """A link is there: its first frames. After pairing as the joiner with the inviter's bundle."""
+    def highest_acknowledged(self) -> dict[bytes, int]:
+        """Of each session the highest sequence that the other side has acknowledged. To be taken before a handshake begins."""
+        result = {}
+        for sid, session in self.sessions.items():
+            under_way = {out.seq for out in self._store.outgoing(self.peer, sid)}
+            result[sid] = next((seq for seq in range(session.sent, 0, -1) if seq not in under_way), 0)
+        return result
+
+    def link_up(self, paired_with: Bundle | None = None, link: object = None, known: dict[bytes, int] | None = None) -> Outcome:
+        """A link is there: its first frames. After pairing as the joiner with the inviter's bundle. `known` is what
+        `highest_acknowledged` said before its handshake."""
         with self._step() as outcome:
+            if not self._is_linked:
+                self._linked_since = self._clock()
             self._is_linked = True
-            counters = [
-                Counter(session.sid, session.sent, session.seen)
-                for session in self.sessions.values()
-                if not session.is_given_up and session.phase is not Phase.STARTING
-            ]
-            outcome.frames.append(Counters(tuple(counters[-frames.MAXIMUM_COUNTERS :])).encode())
-            for session in self.sessions.values():
-                if not session.is_given_up and not self._rests(session):
-                    self._send_again(session)
+            self._known[link] = known or {}
+            self._open()
             if paired_with is not None and not any(s.is_usable or s.is_pending for s in self.sessions.values()):
                 self.start_after_pairing(paired_with)
             else:
                 self._keep_up()
             return outcome
+
+    def _open(self) -> None:
+        """COUNTERS, and everything that is not acknowledged."""
+        counters = [
+            Counter(session.sid, session.sent, session.seen)
+            for session in self.sessions.values()
+            if not session.is_given_up and session.phase is not Phase.STARTING
+        ]
+        self._outcome.frames.append(Counters(tuple(counters[-frames.MAXIMUM_COUNTERS :])).encode())
+        for session in self.sessions.values():
+            if not session.is_given_up and not self._rests(session):
+                self._send_again(session)
+
+    def link_changed(self, ended: object) -> Outcome:
+        """One of several links has ended: what it carried goes out on the newest that is left."""
+        with self._step() as outcome:
+            self._forget_link(ended)
+            self._open()
+            if self._asked is not None:
+                self._begin(ask=True)
+            return outcome
+
+    def _forget_link(self, link: object) -> None:
+        self._known.pop(link, None)
+        self._acknowledged_starts = {start for start in self._acknowledged_starts if start[0] is not link}
 
     def _rests(self, session: Session) -> bool:
         """Ours, and it lost the race."""
@@ -69,6 +102,8 @@ class PeerMachine(Starting):
         """The last link is gone."""
         self._is_linked = False
         self._asked = None
+        self._known.clear()
+        self._acknowledged_starts.clear()
 
     def send(self, payload: bytes) -> Outcome:
         with self._step() as outcome:
@@ -92,8 +127,9 @@ class PeerMachine(Starting):
                 self._flush()
             return outcome
 
-    def receive(self, frame: Frame) -> Outcome:
+    def receive(self, frame: Frame, link: object = None) -> Outcome:
         with self._step() as outcome:
+            self._arrival = link
             match frame:
                 case EnvelopeFrame():
                     self._take_envelope(frame)
@@ -116,7 +152,8 @@ class PeerMachine(Starting):
     def _take_envelope(self, frame: EnvelopeFrame) -> None:
         session = self.sessions.get(frame.sid)
         if session is None:
-            self._reset(frame.sid)
+            if frame.sid not in self.row.retired:
+                self._reset(frame.sid)
         elif session.phase is not Phase.QUARANTINED:
             try:
                 if not self._accept(session, frame.envelope) and session.failures >= MAXIMUM_FAILURES:
@@ -145,6 +182,9 @@ class PeerMachine(Starting):
         if payload is not None and messages.type_of(payload) == "prekeys" and not self.row.batch_arrived:
             self.row.batch_arrived = True
             self._save()
+        session = self.sessions.get(ack.sid)
+        if payload is not None and session is not None and session.phase is Phase.STARTING:
+            self._acknowledged_starts.add((self._arrival, ack.sid))
         self._flush()
 
     def _take_counters(self, counters: Counters) -> None:
@@ -157,9 +197,21 @@ class PeerMachine(Starting):
                 continue
             elif counter.seen > session.sent:
                 self._quarantine(session)
+            elif counter.seen < self._known.get(self._arrival, {}).get(counter.sid, 0):
+                self._give_up_for_sending(session)
             elif counter.committed < session.seen:
                 # Or envelopes on another link were faster than this frame; if the state is old, a RESET follows.
                 self._behind.add(counter.sid)
+
+    def _give_up_for_sending(self, session: Session) -> None:
+        """The peer has forgotten what it acknowledged before this link: it does not know that its state is old."""
+        if not session.is_given_up:
+            self.report("the peer's state is old: it has forgotten what it acknowledged")
+            self._forget_held()
+            session.phase = Phase.ABANDONED
+            self._store.put_session(self.peer, session)
+            self._move_on(session)
+        self._reset(session.sid)
 
     def _quarantine(self, session: Session) -> None:
         self.report("our state is old or a copy: the peer has seen more than we ever sent")
@@ -239,6 +291,9 @@ class PeerMachine(Starting):
                 self._begin(ask=True)
             return
         self._start_because_of_reset()
+        if self._start_is_overdue:
+            self._begin(ask=any(session.phase is Phase.STARTING for session in self.sessions.values()))
+            return
         if any(session.is_pending for session in self.sessions.values()):
             return
         newest = self.newest
@@ -251,9 +306,16 @@ class PeerMachine(Starting):
                 self._begin()
         elif self.now - newest.created >= SESSION_LIFE_SECONDS + (0 if self.is_lower else _DAY):
             self._begin(ask=True)
-        elif self.now - newest.turned >= _DAY and not newest.turn_asked:
-            newest.turn_asked = True
-            self._seal(newest, Turn().encode())
+        elif self.now - newest.turned >= _DAY and self.now - newest.turn_asked >= TURN_INTERVAL_SECONDS:
+            if not any(messages.type_of(out.payload) == "turn" for out in self._store.outgoing(self.peer, newest.sid)):
+                newest.turn_asked = self.now
+                self._seal(newest, Turn().encode())
+
+    @property
+    def _start_is_overdue(self) -> bool:
+        """START (§5): a minute with a link and without a session that is confirmed."""
+        since = max(self._linked_since, self._last_start)
+        return self._is_linked and self.newest is None and self._clock() - since >= START_PATIENCE_SECONDS
 
     def _forget_what_is_over(self) -> None:
         self._ring.delete_expired(self.now, [self.peer])

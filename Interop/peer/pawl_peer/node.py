@@ -152,13 +152,14 @@ class Node:
 
     async def _knock(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         stream = Stream(reader, writer)
+        known = {id: peer.machine.highest_acknowledged() for id, peer in self.peers.items()}
         try:
             async with asyncio.timeout(HANDSHAKE_SECONDS):
                 async with asyncio.timeout(FIRST_MESSAGE_SECONDS):
                     first_byte = await stream.read_exactly(1)
                 if first_byte == LINK:
                     link, key = await accept_link(self.identity, stream)
-                    self._let_in(link, key)
+                    self._let_in(link, key, known)
                 elif first_byte == PAIRING:
                     self._take_joiner(await accept_pairing(self.identity, stream, self._psks()))
                 elif first_byte == DATA:
@@ -168,12 +169,12 @@ class Node:
         except (Closed, Refused, TimeoutError):
             stream.close()
 
-    def _let_in(self, link: Link, key: bytes) -> None:
+    def _let_in(self, link: Link, key: bytes, known: dict[bytes, dict[bytes, int]]) -> None:
         peer = next((peer for peer in self.peers.values() if peer.record.link == key), None)
         if peer is None:
             link.close()
         else:
-            peer.add_link(link)
+            peer.add_link(link, known=known.get(peer.node_id))
 
     # Pairing as the inviter
 

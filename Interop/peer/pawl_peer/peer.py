@@ -83,14 +83,15 @@ class Peer:
             await asyncio.sleep(wait or 0.1)
 
     async def dial(self, address: Address) -> None:
-        self.add_link(await dial_link(self._identity, self.record.link, address))
+        known = self.machine.highest_acknowledged()
+        self.add_link(await dial_link(self._identity, self.record.link, address), known=known)
 
-    def add_link(self, link: Link, paired_with: Any = None) -> None:
-        """Its first frames go out before anything of it is read."""
+    def add_link(self, link: Link, paired_with: Any = None, known: dict[bytes, int] | None = None) -> None:
+        """Its first frames go out before anything of it is read. `known`: what was acknowledged before its handshake."""
         self.links.append(link)
         if len(self.links) > _MAXIMUM_LINKS:
             self.links[0].close()
-        outcome = self.machine.link_up(paired_with)
+        outcome = self.machine.link_up(paired_with, link, known)
         for index, frame in enumerate(outcome.frames):
             for copy in [frame] if index == 0 else self.weather.outgoing(frame):
                 link.send(copy)
@@ -112,7 +113,7 @@ class Peer:
                 if isinstance(frame, Close):
                     break
                 for copy in self.weather.incoming(data):
-                    self.take(copy)
+                    self.take(copy, link)
         except (Closed, Refused):
             pass
         finally:
@@ -130,11 +131,15 @@ class Peer:
             self.links.remove(link)
             if not self.links:
                 self.machine.link_down()
+            else:
+                self.do(self.machine.link_changed(link))
 
     def cut(self) -> None:
         """Ends every link without a word."""
-        for link in list(self.links):
-            self.drop(link)
+        links, self.links = self.links, []
+        for link in links:
+            link.close()
+        self.machine.link_down()
 
     async def stop(self, politely: bool = True) -> None:
         if self._redial is not None:
@@ -142,15 +147,15 @@ class Peer:
         for link in list(self.links):
             if politely:
                 link.send(Close().encode())
-            self.drop(link)
+        self.cut()
         for task in list(self._tasks):
             task.cancel()
 
     # Frames and messages
 
-    def take(self, frame: bytes) -> None:
+    def take(self, frame: bytes, link: Link | None = None) -> None:
         """One frame, as it came from a link."""
-        self.do(self.machine.receive(frames.parse(frame)))
+        self.do(self.machine.receive(frames.parse(frame), link))
 
     def do(self, outcome: Outcome) -> None:
         self.reports += outcome.reports

@@ -33,7 +33,7 @@ class Session:
     sent: int = 0  # highest seq committed as sent
     seen: int = 0  # highest seq accepted
     turned: int = 0  # when the keys last turned
-    turn_asked: bool = False
+    turn_asked: int = 0  # when we last asked for a chain that has not come
     until: int = 0  # when a session that is wound up is forgotten
     without_pair: bool = False  # began without a one-time pair
     listed: int = 0  # how many batches we sent in it
@@ -70,7 +70,7 @@ class Session:
         self.failures = 0
         if opened.turned:
             self.turned = now
-            self.turn_asked = False
+            self.turn_asked = 0
 
 
 class RolledBack(Refused):

@@ -28,6 +28,9 @@ class Starting(Conversation):
         super().__init__(*arguments, **named)
         self._asked: tuple[bytes, float] | None = None  # the nonce of our BUNDLE_REQ, and when it went out
         self._requests = Budget(8, 10)
+        self._last_start: float = 0
+        self._arrival: object = None  # the link of the frame that is being taken
+        self._acknowledged_starts: set[tuple[object, bytes]] = set()  # link, sid: an ACK of our INIT came on it
 
     def _ask_no_more(self) -> None:
         self._asked = None
@@ -58,6 +61,7 @@ class Starting(Conversation):
 
     def _start(self, bundle: Bundle, pair: PublicPair | None) -> Session:
         """With a bundle that was checked. The INIT frame is durable before it goes out."""
+        self._last_start = self._clock()
         prekeys = self._ring.current(self.now)
         own_bundle = self._ring.bundle_without_pairs(self.peer, self.now)
         agreed = agreement.start(self.identity, self.record, bundle, own_bundle, pair, self._entropy)
@@ -147,7 +151,9 @@ class Starting(Conversation):
         letter = Letter.parse(plaintext)
         require(letter.seen == 0, Failure.ORDER, "a first envelope that has seen something")
         self._make_room()
-        race = any(session.phase is Phase.STARTING for session in self.sessions.values())
+        ours = [session.sid for session in self.sessions.values() if session.phase is Phase.STARTING]
+        # YIELD (§7): a peer that starts after it acknowledged our start on the same link has forgotten that one.
+        race = bool(ours) and (self._arrival, ours[-1]) not in self._acknowledged_starts
         session = Session(
             sid=roots.sid,
             associated_data=roots.associated_data,

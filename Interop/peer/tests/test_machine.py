@@ -74,7 +74,7 @@ class World:
         for side in self.sides:
             side.machine.link_down()
         for index, side in enumerate(self.sides):
-            self.do(index, side.machine.link_up())
+            self.do(index, side.machine.link_up(known=side.machine.highest_acknowledged()))
 
     def deliver(self, side: int, at: int = 0) -> None:
         self.do(side, self.sides[side].machine.receive(frames.parse(self.inbox[side].pop(at))))
@@ -210,6 +210,97 @@ class MachineTests(unittest.TestCase):
             self.assertTrue(any("our state is old" in report for report in side.reports))
             self.assertTrue(any("the peer's state is old" in report for report in world.sides[1 - fool].reports))
             self.assert_works()
+
+    def put_back(self, side: Side, dump: str) -> None:
+        side.store = Store(":memory:")
+        side.store._db.executescript("".join(f"DROP TABLE IF EXISTS {t};" for t in _TABLES) + dump)
+        side.restart()
+
+    def test_a_side_that_went_back_is_noticed_though_only_receiving_had_moved(self) -> None:
+        for fool in (0, 1):
+            world = self.world = World()
+            world.pair()
+            old = self.assert_one_session()
+            side = world.sides[fool]
+            dump = "".join(side.store._db.iterdump())
+            for _ in range(3):
+                world.do(1 - fool, world.sides[1 - fool].machine.send(Resolved(1, None).encode()))
+            world.settle()
+            self.put_back(side, dump)
+            world.now += 5
+            world.link()
+            world.settle()
+            world.pass_time(61)
+            self.assertNotEqual(self.assert_one_session(), old)
+            self.assertTrue(any("forgotten what it acknowledged" in report for report in world.sides[1 - fool].reports))
+            self.assert_works()
+
+    def test_what_is_lost_inside_a_repair_is_repaired_within_two_minutes(self) -> None:
+        for fool in (0, 1):
+            for cut in range(30):
+                world = self.world = World()
+                world.pair()
+                side = world.sides[fool]
+                dump = "".join(side.store._db.iterdump())
+                self.assert_works()
+                self.put_back(side, dump)
+                world.link()
+                for step in range(cut):
+                    target = step % 2 if world.inbox[step % 2] else 1 - step % 2
+                    if not world.inbox[target]:
+                        break
+                    world.deliver(target)
+                world.link()
+                world.settle()
+                for _ in range(12):
+                    world.pass_time(10)
+                self.assert_one_session()
+                self.assert_works()
+
+    def test_a_start_that_the_other_side_forgot_is_followed_by_another(self) -> None:
+        for starter in (0, 1):
+            world = self.world = World()
+            world.pair()
+            for side in world.sides:
+                side.lose_everything()
+            other = world.sides[1 - starter]
+            with other.store.transaction():
+                bundle = Bundle.parse(other.ring.bundle_with_pair(other.peer.node_id, int(world.now)))
+            dump = "".join(other.store._db.iterdump())
+            world.do(1 - starter, other.machine.link_up())
+            world.do(starter, world.sides[starter].machine.link_up(bundle))
+            world.deliver(1 - starter)
+            world.deliver(1 - starter)
+            world.inbox[starter] = [frame for frame in world.inbox[starter] if isinstance(frames.parse(frame), frames.Ack)]
+            world.deliver(starter)
+            self.put_back(other, dump)
+            world.link()
+            world.settle()
+            for _ in range(9):
+                world.pass_time(10)
+            self.assert_one_session()
+            self.assert_works()
+
+    def test_what_the_newest_of_two_links_carried_goes_out_on_the_other(self) -> None:
+        for index in (0, 1):
+            world = self.world = World()
+            world.pair()
+            world.do(index, world.sides[index].machine.send(Resolve(9, "n").encode()))
+            world.inbox = [[], []]
+            for side in (0, 1):
+                world.do(side, world.sides[side].machine.link_changed(object()))
+            world.settle()
+            self.assertEqual(world.sides[index].answers, [9])
+
+    def test_what_comes_late_of_a_session_that_was_wound_up_asks_for_nothing(self) -> None:
+        world = self.world
+        world.pair()
+        old = self.assert_one_session()
+        world.pass_time(7 * _DAY)
+        world.pass_time(_DAY + 60)
+        self.assertNotEqual(self.assert_one_session(), old)
+        world.do(1, world.sides[1].machine.receive(frames.EnvelopeFrame(old, b"late")))
+        self.assertEqual(world.inbox[0], [])
 
     def test_an_init_that_comes_again_makes_no_second_session(self) -> None:
         world = self.world
