@@ -27,6 +27,11 @@ actor ForgedPeer {
   /// Frames that came are thrown away: nothing is acknowledged.
   private var isDeaf = false
 
+  /// It acknowledges every INIT, forgets it at once, and hears no COUNTERS.
+  private var isForgetful = false
+  /// INITs that it has forgotten.
+  private(set) var forgotten = 0
+
   /// Everything that its session delivered.
   private(set) var delivered: [Delivered] = []
   /// Every control message that came.
@@ -126,6 +131,7 @@ actor ForgedPeer {
     while let bytes = try? await connection.receive(within: .seconds(60)), let frame = try? LinkFrame(parsing: bytes.span) {
       if case .envelope(_, let envelope) = frame { envelopes.append(envelope) }
       if case .close = frame { break }
+      if isForgetful, await forget(frame) { continue }
       guard !isDeaf, let outcome = try? machine.receive(frame, at: Self.now) else { continue }
       await act(on: outcome)
     }
@@ -136,6 +142,30 @@ actor ForgedPeer {
 
   /// From now on what comes is neither acted on nor acknowledged; or it is again.
   func setDeaf(_ deaf: Bool) { isDeaf = deaf }
+
+  /// Goes on with nothing of its sessions, or with what it was given since.
+  func setForgetful(_ forgetful: Bool) {
+    isForgetful = forgetful
+    guard forgetful else { return }
+    machine = PeerMachine(
+      identity: identity, peer: machine.peer, prekeys: machine.prekeys, hello: machine.hello, crypto: .system)
+  }
+
+  private func forget(_ frame: LinkFrame) async -> Bool {
+    switch frame {
+    case .counters: return true
+    case .initiation:
+      let before = machine
+      let outcome = try? machine.receive(frame, at: Self.now)
+      machine = before
+      for case .ack(let session, let digest) in outcome?.frames ?? [] {
+        try? await link?.send(LinkFrame.ack(session, digest).encoded)
+        forgotten += 1
+      }
+      return true
+    default: return false
+    }
+  }
 
   /// Drops the link without a word.
   func cutLink() async {

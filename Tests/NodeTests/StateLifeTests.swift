@@ -83,6 +83,32 @@ import Testing
     }
   }
 
+  /// The peer took the node's start, acknowledged it, and was put back to before: nothing of that is ever sent again.
+  @Test func aStartThatThePeerForgotIsFollowedByAnotherAfterAMinute() async throws {
+    try await withHouse { house in
+      let clock = Clock()
+      let studio = try await house.start("studio", clock: { clock.now })
+      let laptop = try await house.forge("laptop", at: studio)
+      try await studio.ready(for: "laptop")
+      let old = try #require(try await studio.node.peer(alias: "laptop").machine.currentSession)
+      await laptop.setForgetful(true)
+      try await laptop.relink()
+      try await laptop.push(LinkFrame.reset(old).encoded)
+      try await eventually("the start was acknowledged and forgotten", on: house.loop) {
+        let machine = try await studio.node.peer(alias: "laptop").machine
+        guard let start = machine.sessions.last(where: { $0.isStarting }) else { return false }
+        return await laptop.forgotten == 1 && !machine.outbox.hasAny(of: start.id)
+      }
+      await laptop.setForgetful(false)
+      clock.advance(SessionTimes.startPatience + 1)
+      await studio.node.tick()
+      try await eventually("a fresh session", on: house.loop) {
+        let session = try await studio.node.peer(alias: "laptop").machine.currentSession
+        return await laptop.isReady && session != nil && session != old
+      }
+    }
+  }
+
   @Test(arguments: ["studio", "laptop"])
   func aStateWithoutItsSessionsIsRepairedByItselfAndThatShows(_ name: String) async throws {
     try await withHouse { house in
