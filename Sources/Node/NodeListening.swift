@@ -101,8 +101,8 @@ extension Node {
       preamble == .pair ? .xkpsk3 : .xk, role: .responder, prologue: Array(preamble.prologue.utf8),
       staticKey: context.identity.linkKey(), randomness: context.crypto.randomness)
     return HandshakeDriver(
-      stream: stream, remoteName: stream.remoteAddress.description, handshake: handshake, deadline: deadline,
-      loop: context.loop)
+      stream: stream, remoteName: stream.remoteAddress.description, ends: ConnectionEnds(of: stream), handshake: handshake,
+      deadline: deadline, loop: context.loop)
   }
 
   private func welcomeLink(_ stream: TCPStream, by deadline: Deadline) async throws {
