@@ -78,6 +78,26 @@ import Transfer
     }
   }
 
+  @Test func addressesOfAnOlderStateAreStillDialedUntilThePeerSaysWhereItIs() async throws {
+    try await withHouse { house in
+      let studio = try await house.start("studio", host: "0.0.0.0", network: FakeNetwork([]))
+      let laptop = try await house.start("laptop")
+      try await house.pair(laptop, studio)
+      // As an older program stored it; what it last heard of the laptop is partly outdated.
+      let place = "127.0.0.1:\(laptop.port)"
+      let id = laptop.node.id
+      try await studio.node.context.database.setCard(id, name: "laptop", addresses: ["127.0.0.1:9", place])
+      await studio.stop()
+      // A public link, as if by a route of its own: what is dialed is dialed for having been stored before.
+      let network = FakeNetwork([], scope: .publicNetwork)
+      let again = try await house.start("studio", host: "0.0.0.0", port: studio.port, network: network)
+      try await again.ready(for: "laptop")
+      try await eventually("the laptop has said where it is", on: house.loop) {
+        try await again.node.summary(of: "laptop").addresses == [place]
+      }
+    }
+  }
+
   @Test func aFloodOfHellosIsStoredFourTimesAndTheLastOneInTheEnd() async throws {
     try await withHouse { house in
       let clock = Locked(Node.wallClock())
