@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/netlink.h>
 #include <linux/openat2.h>
+#include <linux/rtnetlink.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -52,6 +54,29 @@ int sys_reopen_direct(int fd) {
 int sys_flock(int fd, int exclusive) { return result(flock(fd, (exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB)); }
 
 int sys_accept(int fd) { return result(accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)); }
+
+int sys_watch_addresses(void) {
+  int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+  if (fd < 0) return -errno;
+  struct sockaddr_nl groups = {
+      .nl_family = AF_NETLINK,
+      .nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR,
+  };
+  if (bind(fd, (struct sockaddr *)&groups, sizeof groups) == 0) return fd;
+  int error = errno;
+  close(fd);
+  return -error;
+}
+
+int sys_drain(int fd) {
+  char dropped[4096];
+  for (int datagrams = 0; datagrams < 64; datagrams++) {
+    if (recv(fd, dropped, sizeof dropped, MSG_DONTWAIT | MSG_TRUNC) >= 0) continue;
+    if (errno == EAGAIN) return 0;
+    if (errno != EINTR && errno != ENOBUFS) return -errno;
+  }
+  return 0;
+}
 
 void sys_name_thread(const char *name) {
   char kept[16] = {0};

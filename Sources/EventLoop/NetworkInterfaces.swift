@@ -9,6 +9,14 @@ public struct InterfaceAddress: Hashable, Sendable {
   public let address: SocketAddress
   /// Reaches this machine only.
   public let isLoopback: Bool
+
+  /// An address of an interface.
+  public init(name: String, address: SocketAddress, isLoopback: Bool) {
+    self.name = name
+    self.address = address
+    self.isLoopback = isLoopback
+  }
+
   /// Means something on one network only.
   public var isLinkLocal: Bool { address.isLinkLocal }
 }
@@ -30,6 +38,19 @@ public enum NetworkInterfaces {
       return InterfaceAddress(name: String(cString: name), address: address, isLoopback: entry.is_internal != 0)
     }
     return [0, 1, 2].flatMap { rank in all.filter { self.rank($0) == rank } }
+  }
+
+  /// Whether connections may run over an address of this machine: false only if the system says that it is none, or no longer.
+  public static func has(_ address: SocketAddress) -> Bool {
+    do throws(LoopError) {
+      let name = "bind \(address)"
+      let socket = try NewSocket(family: address.isIPv6 ? AF_INET6 : AF_INET, name: name)
+      let descriptor = socket.descriptor
+      try socket.check(address.withPort(0).withSockaddr { Glibc.bind(descriptor, $0, $1) }, name)
+      return true
+    } catch {
+      return error.code != .addressNotAvailable
+    }
   }
 
   private static func rank(_ address: InterfaceAddress) -> Int {

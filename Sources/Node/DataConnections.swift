@@ -47,21 +47,23 @@ enum DataDialler {
   static let time = Duration.seconds(10)
 
   static func dial(
-    _ address: PeerAddress, connection: ConnectionID, key: SecretBox, on loop: EventLoop
+    _ place: SocketAddress, connection: ConnectionID, key: SecretBox, on loop: EventLoop
   ) async throws -> TCPStream {
     let deadline = Deadline.after(time)
-    let stream = try await TCPStream.connect(host: address.host, port: address.port, on: loop, deadline: deadline)
+    let stream = try await TCPStream.connect(to: place, on: loop, deadline: deadline)
     try await stream.write([Preamble.data.rawValue] + Attach.message(connection: connection, key: key), deadline: deadline)
     return stream
   }
 }
 
 extension Peer {
-  /// Where the puller of a transfer dials its data connections to: the address of a link that this side dialled. nil: the
-  /// other side dials.
-  var pullerDials: PeerAddress? { links.last { $0.dialled != nil }?.dialled }
+  /// Where the puller of a transfer dials its data connections to: the place where a link ends that this side dialed, since a
+  /// name might by now stand for another one. nil: the other side dials.
+  var pullerDials: SocketAddress? { links.last { $0.dialled != nil }?.connection.ends?.remote }
 
   /// The same for the server of a transfer, which dials only if it dialled every link that is up: one that the puller dialled
   /// means that the puller dials.
-  var serverDials: PeerAddress? { links.allSatisfy { $0.dialled != nil } ? links.last?.dialled : nil }
+  var serverDials: SocketAddress? {
+    links.allSatisfy { $0.dialled != nil } ? links.last?.connection.ends?.remote : nil
+  }
 }

@@ -69,7 +69,8 @@ extension Node {
   public func identityChange(of alias: String) async throws -> IdentityChange? {
     guard let claim = try await peer(alias: alias).claim else { return nil }
     return IdentityChange(
-      id: claim.newcomer.id.hex, name: claim.newcomer.name, addresses: claim.newcomer.addresses,
+      id: claim.newcomer.id.hex, name: claim.newcomer.name,
+      addresses: AddressOrigins.read(claim.newcomer.addresses).addresses.map(\.description),
       safetyNumber: SafetyNumber(id, claim.newcomer.id).digits, came: claim.newcomer.added, reason: claim.reason.rawValue)
   }
 

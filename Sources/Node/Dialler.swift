@@ -9,6 +9,8 @@ struct Dialler {
   static let stagger = Duration.milliseconds(250)
   /// For one address, name resolution and handshake included.
   static let attemptTime = Duration.seconds(5)
+  /// Places that are connected to in one attempt, whatever names resolve to.
+  static let maximumPlaces = 8
 
   /// A node that answered, before the last handshake message.
   struct Answer: Sendable {
@@ -25,6 +27,8 @@ struct Dialler {
   }
 
   let context: NodeContext
+  /// Which of the places that the addresses stand for may be dialed.
+  let rules: DialRules
   let preamble: Preamble
   let remoteKey: X25519.PublicKey
   let psk: SecretBox?
@@ -39,9 +43,10 @@ struct Dialler {
   /// The first address whose node proves that it holds the expected link key. Throws ``Failure`` if none does.
   func dial(_ addresses: [PeerAddress]) async throws -> Answer {
     var failure = Failure()
+    let places = DialedPlaces(atMost: Self.maximumPlaces)
     let winner = await withTaskGroup(of: Outcome.self) { group -> Answer? in
       for (index, address) in addresses.enumerated() {
-        group.addTask { await self.attempt(address, delay: Self.stagger * index) }
+        group.addTask { await self.attempt(address, delay: Self.stagger * index, places) }
       }
       var winner: Answer?
       for await outcome in group {
@@ -60,25 +65,55 @@ struct Dialler {
     return winner
   }
 
-  private func attempt(_ address: PeerAddress, delay: Duration) async -> Outcome {
+  private func attempt(_ address: PeerAddress, delay: Duration, _ places: DialedPlaces) async -> Outcome {
     let deadline = Deadline.after(Self.attemptTime + delay)
     let stream: TCPStream
     do {
       if delay > .zero { try await context.loop.sleep(for: delay) }
-      stream = try await TCPStream.connect(host: address.host, port: address.port, on: context.loop, deadline: deadline)
+      stream = try await connect(address, places, by: deadline)
     } catch { return .silent(address) }
     do {
       let handshake = NoiseHandshake(
         preamble == .pair ? .xkpsk3 : .xk, role: .initiator(remoteStatic: remoteKey), prologue: Array(preamble.prologue.utf8),
         staticKey: context.identity.linkKey(), psk: psk, randomness: context.crypto.randomness)
       let driver = HandshakeDriver(
-        stream: stream, remoteName: address.description, handshake: handshake, deadline: deadline, loop: context.loop)
+        stream: stream, remoteName: address.description, ends: await ends(of: stream), handshake: handshake,
+        deadline: deadline, loop: context.loop)
       try await driver.open(preamble, payload: firstPayload)
       return .won(Answer(address: address, driver: driver))
     } catch {
       await stream.close()
       return .answered(address)
     }
+  }
+
+  /// Connects to the first place behind an address that answers and that may be dialed.
+  private func connect(_ address: PeerAddress, _ places: DialedPlaces, by deadline: Deadline) async throws -> TCPStream {
+    var lastError: any Error = LoopError(.unreachable, "connect \(address)")
+    let found = try await Resolver.resolve(host: address.host, port: address.port, on: context.loop, deadline: deadline)
+    for place in found where rules.permit(place, for: address) && places.take(place) {
+      do { return try await TCPStream.connect(to: place, on: context.loop, deadline: deadline) } catch let error as LoopError {
+        lastError = error
+      }
+    }
+    throw lastError
+  }
+
+  private func ends(of stream: TCPStream) async -> ConnectionEnds? {
+    try? await context.loop.run { ConnectionEnds(of: stream) }
+  }
+}
+
+/// The places that one attempt connects to: each once, and no more than so many.
+private final class DialedPlaces: Sendable {
+  private let limit: Int
+  private let taken = Locked<Set<SocketAddress>>([])
+
+  init(atMost limit: Int) { self.limit = limit }
+
+  /// Whether this place is still to be tried.
+  func take(_ place: SocketAddress) -> Bool {
+    taken.withLock { [limit] in $0.count < limit && $0.insert(place.unwrapped).inserted }
   }
 }
 

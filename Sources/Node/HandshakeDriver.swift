@@ -26,16 +26,19 @@ actor HandshakeDriver {
 
   private let stream: any ByteStream
   private let remoteName: String
+  private let ends: ConnectionEnds?
   private let deadline: Deadline
   private var handshake: NoiseHandshake?
   private var decoder = FrameDecoder(lengthWidth: .two, maximum: longMessageBytes)
 
   /// A driver that has sent and read nothing yet.
   init(
-    stream: any ByteStream, remoteName: String, handshake: consuming NoiseHandshake, deadline: Deadline, loop: EventLoop
+    stream: any ByteStream, remoteName: String, ends: ConnectionEnds? = nil, handshake: consuming NoiseHandshake,
+    deadline: Deadline, loop: EventLoop
   ) {
     self.stream = stream
     self.remoteName = remoteName
+    self.ends = ends
     self.handshake = consume handshake
     self.deadline = deadline
     self.loop = loop
@@ -80,7 +83,8 @@ actor HandshakeDriver {
   func secured() throws -> SecureConnection {
     guard let finished = handshake.take() else { throw LinkEnded() }
     return SecureConnection(
-      stream: stream, transport: try finished.split(), decoder: decoder, remoteName: remoteName, loop: loop)
+      stream: stream, transport: try finished.split(), decoder: decoder, remoteName: remoteName, ends: ends,
+      loop: loop)
   }
 
   /// Ends the stream without a word.

@@ -39,7 +39,8 @@ extension Node {
     let answer: Dialler.Answer
     do {
       let dialler = Dialler(
-        context: context, preamble: .pair, remoteKey: ticket.linkKey, psk: ticket.psk, firstPayload: ticket.id)
+        context: context, rules: DialRules(origins: AddressOrigins(given: ticket.addresses), own: ownListeners),
+        preamble: .pair, remoteKey: ticket.linkKey, psk: ticket.psk, firstPayload: ticket.id)
       answer = try await dialler.dial(ticket.addresses)
     } catch let failure as Dialler.Failure { throw Self.explain(failure) }
     let bundle = try prekeys.bundle(from: context.identity, to: ticket.node, at: context.now, crypto: context.crypto)
@@ -79,7 +80,7 @@ extension Node {
       }
       let newcomer = NewPeer(
         id: record.id, record: record.bytes, name: introduction.card.name,
-        addresses: addresses.prefix(PeerAddress.maximumCount).map(\.description), added: context.now)
+        addresses: stored(addresses, given: ticket.addresses, toldOver: connection), added: context.now)
       let peer = try await changingPeers {
         try await self.refuseNewIdentity(newcomer, record, bundle, addresses, replacing: replaced)
         return try await self.adopt(newcomer, record, bundle, alias: alias)

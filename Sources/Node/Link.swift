@@ -1,3 +1,4 @@
+internal import EventLoop
 internal import Session
 
 /// One authenticated connection to a peer. Cheap to lose: what matters lives in the session and in the store.
@@ -12,16 +13,29 @@ struct Link: Sendable {
   /// The other side has shown that it takes us for a peer. One that we dialled has done so only with its first frame: a node
   /// that has revoked us completes the handshake, learns who we are, and closes without a word.
   var isAccepted: Bool
+  /// Something other than COUNTERS and CLOSE came on it.
+  var isUseful = false
+  /// Unix seconds from before its handshake: what the peer had acknowledged until then, it knew when the link came up. Zero: not
+  /// known, and the link proves nothing about that.
+  let opened: UInt64
+  /// When the handshake was done, on the monotonic clock.
+  let began: Duration
 
   init(
-    number: UInt64, connection: any Connection, dialled: PeerAddress?, peerStarts: Bool = false, isAccepted: Bool = true
+    number: UInt64, connection: any Connection, dialled: PeerAddress?, opened: UInt64 = 0, peerStarts: Bool = false,
+    isAccepted: Bool = true, began: Duration = MonotonicClock.now
   ) {
+    self.began = began
+    self.opened = opened
     self.isAccepted = isAccepted
     self.number = number
     self.connection = connection
     self.dialled = dialled
     self.peerStarts = peerStarts
   }
+
+  /// Whether it was worth dialing, if it ends now.
+  func wasUseful(at now: Duration) -> Bool { isUseful || now - began >= Backoff.usefulAge }
 }
 
 /// Limits and times of links.

@@ -45,6 +45,7 @@ public actor Node {
   private(set) var isStopping = false
   private var housekeeping: Task<Void, Never>?
   private var accepting: Task<Void, Never>?
+  private var following: Task<Void, Never>?
 
   /// Opens the state, creates the identity on the first run, listens, and begins to link up with its peers.
   ///
@@ -53,7 +54,8 @@ public actor Node {
   /// Throws ``NodeError`` or ``StoreError`` where the state cannot be used or the address is taken.
   public static func start(
     _ configuration: NodeConfiguration, folder: StateFolder, keys: Keyring? = nil, loop: EventLoop, logger: Logger,
-    crypto: SessionCrypto = .system, clock: @escaping @Sendable () -> UInt64 = Node.wallClock
+    crypto: SessionCrypto = .system, clock: @escaping @Sendable () -> UInt64 = Node.wallClock,
+    network: any NetworkView = SystemNetworkView()
   ) async throws -> Node {
     let keys = try keys ?? folder.unlock()
     let database = try Database(folder: folder, keys: keys)
@@ -62,7 +64,7 @@ public actor Node {
       let identity = try Self.identity(in: folder, keys, isFirstRun: isFirstRun, crypto: crypto, logger: logger)
       let context = NodeContext(
         loop: loop, identity: identity, key: keys.key, database: database, crypto: crypto, clock: clock, threads: NodeThreads(),
-        logger: logger)
+        network: network, logger: logger)
       var prekeys = try PrekeyRing(stored: try await database.loadPrekeys(), key: keys.key)
       let rotation = prekeys.refresh(at: context.now, crypto: crypto)
       let loaded = try await Self.load(context: context, prekeys: prekeys)
@@ -149,14 +151,17 @@ public actor Node {
   }
 
   private func begin(_ loaded: [LoadedPeer]) async {
+    let addresses = localAddresses()
+    let hello = hello()
     for peer in loaded {
       var machine = peer.machine
-      machine.hello = hello()
+      machine.hello = hello
       let added = add(row: peer.row, record: peer.record, machine: machine, claim: peer.claim)
       for event in peer.expired.events { await added.note(event) }
     }
     accepting = Task { await self.acceptConnections() }
     housekeeping = Task { await self.keepHouse() }
+    following = Task { await self.followAddresses(since: addresses, said: hello) }
     for peer in peers.values { await peer.run() }
     await readBacks.resume()
   }
@@ -216,6 +221,7 @@ public actor Node {
     isStopping = true
     housekeeping?.cancel()
     accepting?.cancel()
+    following?.cancel()
     await listener.close()
     for stream in doorway.values { await stream.close() }
     for puller in pulls.values { await puller.cancel() }

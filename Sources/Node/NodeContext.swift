@@ -18,6 +18,7 @@ struct NodeContext: Sendable {
   let crypto: SessionCrypto
   let clock: Clock
   let threads: NodeThreads
+  let network: any NetworkView
   let logger: Logger
 
   /// Wall-clock Unix seconds.

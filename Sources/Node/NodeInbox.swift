@@ -8,7 +8,7 @@ internal import Transfer
 
 /// What peers say, once their session has committed it.
 extension Node: PeerInbox {
-  func deliver(_ payload: Delivered, from peer: Peer) async {
+  func deliver(_ payload: Delivered, from peer: Peer, over scope: AddressScope) async {
     // Revoked, blocked or paired anew while this was on its way.
     guard peers[peer.id] === peer else { return }
     let message: ControlMessage
@@ -23,7 +23,7 @@ extension Node: PeerInbox {
       return
     }
     switch message {
-    case .hello(let hello): await greeted(hello, by: peer)
+    case .hello(let hello): await greeted(hello, by: peer, over: scope)
     case .catalogRequest(let request): await answer(request, to: peer)
     case .resolve(let request): await answer(request, to: peer)
     case .catalog(let catalog): await peer.answer(catalog.request, with: .success(message))
@@ -41,11 +41,10 @@ extension Node: PeerInbox {
     return puller
   }
 
-  private func greeted(_ hello: Hello, by peer: Peer) async {
+  private func greeted(_ hello: Hello, by peer: Peer, over scope: AddressScope) async {
     guard let card = try? Card(name: hello.name, addresses: hello.addresses.compactMap { try? PeerAddress($0) }) else { return }
-    await peer.adopt(card)
-    try? await context.database.setCard(peer.id, name: card.name, addresses: await peer.addresses.map(\.description))
-    if let row = try? await context.database.peer(peer.id) { await peer.adopt(row: row) }
+    await peer.adopt(card, toldOver: scope)
+    await peer.saveCard(name: card.name)
   }
 
   // MARK: Catalog
@@ -93,12 +92,16 @@ extension Node: PeerInbox {
 }
 
 extension Peer {
-  /// What the peer says of itself now. The alias stays what the user chose.
-  func adopt(_ card: Card) {
+  /// What the peer says of itself now, over a link of this scope. The alias stays what the user chose.
+  func adopt(_ card: Card, toldOver scope: AddressScope) {
+    let old = addresses.filter { origins.origin(of: $0) != .inherited }
+    origins.note(card.addresses, toldOver: scope)
+    let rules = dialRules()
     // Addresses at which we reached it come first, then what it says of itself now.
     let reached = links.compactMap(\.dialled)
     var merged = reached
-    for address in card.addresses + addresses where !merged.contains(address) { merged.append(address) }
+    for address in card.addresses + old where !merged.contains(address) && rules.mayKeep(address) { merged.append(address) }
     addresses = Array(merged.prefix(PeerAddress.maximumCount))
+    origins.keep(only: addresses)
   }
 }

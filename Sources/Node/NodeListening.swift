@@ -101,16 +101,17 @@ extension Node {
       preamble == .pair ? .xkpsk3 : .xk, role: .responder, prologue: Array(preamble.prologue.utf8),
       staticKey: context.identity.linkKey(), randomness: context.crypto.randomness)
     return HandshakeDriver(
-      stream: stream, remoteName: stream.remoteAddress.description, handshake: handshake, deadline: deadline,
-      loop: context.loop)
+      stream: stream, remoteName: stream.remoteAddress.description, ends: ConnectionEnds(of: stream), handshake: handshake,
+      deadline: deadline, loop: context.loop)
   }
 
   private func welcomeLink(_ stream: TCPStream, by deadline: Deadline) async throws {
+    let opened = context.now
     let driver = responder(.link, stream, by: deadline)
     guard try await driver.greet().isEmpty else { throw LinkEnded() }
     let (payload, remote) = try await driver.answer()
     guard payload.isEmpty, let peer = peers.values.first(where: { $0.record.linkKey == remote }) else { throw LinkEnded() }
     guard await !peer.row.blocked else { throw LinkEnded() }
-    await peer.attach(Link(number: LinkNumber.next(), connection: try await driver.secured(), dialled: nil))
+    await peer.attach(Link(number: LinkNumber.next(), connection: try await driver.secured(), dialled: nil, opened: opened))
   }
 }

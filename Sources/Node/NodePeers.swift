@@ -145,7 +145,7 @@ extension Node {
   func advertisedAddresses() -> [PeerAddress] {
     var hosts: [String] = []
     if listening.isWildcard {
-      let interfaces = NetworkInterfaces.addresses().filter { !$0.isLinkLocal && (listening.isIPv6 || !$0.address.isIPv6) }
+      let interfaces = context.network.interfaces().filter { !$0.isLinkLocal && (listening.isIPv6 || !$0.address.isIPv6) }
       let outside = interfaces.filter { !$0.isLoopback }
       hosts = (outside.isEmpty ? interfaces : outside).map(\.address.host)
     } else {

@@ -145,7 +145,7 @@ extension Node {
   }
 
   private func admit(_ record: IdentityRecord, _ card: Card, ticket: [UInt8], over connection: SecureConnection) async throws {
-    switch try await changingPeers({ try await self.enrol(record, card, ticket: ticket) }) {
+    switch try await changingPeers({ try await self.enrol(record, card, ticket: ticket, over: connection) }) {
     case .peer(let peer, let bundle):
       let ours = Introduction(record: context.identity.record.bytes, bundle: bundle.bytes, card: try self.card())
       try await connection.send(LinkFrame.pairAccepted(ours).encoded)
@@ -165,7 +165,9 @@ extension Node {
     }
   }
 
-  private func enrol(_ record: IdentityRecord, _ card: Card, ticket: [UInt8]) async throws -> Admission {
+  private func enrol(
+    _ record: IdentityRecord, _ card: Card, ticket: [UInt8], over connection: SecureConnection
+  ) async throws -> Admission {
     // A node that pairs again keeps what we know of it; its old links end here.
     let existing = peers[record.id]
     await existing?.stop(because: NodeError(.unreachable, "it is being paired anew", hint: "try again"))
@@ -180,7 +182,8 @@ extension Node {
       let commit: SessionCommit
       (bundle, commit) = try machine.pairingBundle(at: context.now)
       let newcomer = NewPeer(
-        id: record.id, record: record.bytes, name: card.name, addresses: card.addresses.map(\.description), added: context.now)
+        id: record.id, record: record.bytes, name: card.name, addresses: stored(card.addresses, toldOver: connection),
+        added: context.now)
       outcome = try await context.database.completePairing(
         ticket: ticket, peer: newcomer, likeness: likeness, commits: [commit], now: context.now)
     } catch {

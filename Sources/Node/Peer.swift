@@ -32,7 +32,7 @@ actor Peer {
   nonisolated let claim: IdentityClaim?
 
   /// Receives what the session delivers, once a payload is committed.
-  private let inbox: any PeerInbox
+  let inbox: any PeerInbox
   private var work: [Work] = []
   private var isWorking = false
   private var backlogWaiters: [CheckedContinuation<Void, Never>] = []
@@ -40,21 +40,31 @@ actor Peer {
   private var idleWaiters: [CheckedContinuation<Void, Never>] = []
   private var stopReason = NodeError(.unreachable, "the node is shutting down")
   private var dialling: Task<Void, Never>?
-  /// How long to wait before the next attempt to reach the peer.
+  /// When the peer may be dialed next.
   var backoff = Backoff()
-  /// The last link was closed before the peer had said anything: dialling again at once would only repeat that.
-  var isTurnedAway = false
-  /// How often that has happened.
+  /// Commands and transfers that wait for the peer.
+  var demand = 0
+  /// How often a link was closed before the peer had said anything.
   private var timesTurnedAway = 0
-  /// Whether the peer was told in this run of the node where it can be reached now.
-  private var hasGreeted = false
+  var greeting = Greeting()
+  /// How each of ``addresses`` became known.
+  var origins: AddressOrigins
+  /// What the peer calls itself, as long as that and its addresses are not stored.
+  var unsavedName: String?
+  var cardWrites = Budget(capacity: maximumCardWrites, refillSeconds: cardWriteSeconds)
+  /// A link has ended beside others, and what was on it is still to go out again.
+  var isRelinkDue = false
+  /// When that was done last.
+  var relinked: Duration?
   let nudge: Nudge
   var replies = ReplyDesk()
   var hadNews: [SessionEvent] = []
 
-  private enum Work {
+  enum Work {
     case linkUp(Link)
-    case frame(LinkFrame)
+    case linkChanged
+    /// With the link that it came on.
+    case frame(LinkFrame, Link)
     case payload([UInt8])
     case start(Bundle)
     case traffic(Int)
@@ -75,7 +85,7 @@ actor Peer {
     self.inbox = inbox
     id = record.id
     safetyNumber = SafetyNumber(context.identity.id, record.id)
-    addresses = row.addresses.compactMap { try? PeerAddress($0) }
+    (addresses, origins) = AddressOrigins.read(row.addresses)
     nudge = Nudge(loop: context.loop)
   }
 
@@ -95,7 +105,7 @@ actor Peer {
     context.logger.info(
       "linked", metadata: ["peer": "\(row.alias)", "at": "\(link.connection.remoteName)", "dialled": "\(link.dialled != nil)"])
     post(.linkUp(link))
-    if let first { post(.frame(first)) }
+    if let first { post(.frame(first, link)) }
     Task { await self.read(link) }
     Task { await self.keepAlive(link) }
   }
@@ -107,8 +117,9 @@ actor Peer {
         accepted(link)
         let frame = try LinkFrame(parsing: bytes.span)
         if case .close = frame { break }
+        noteUse(of: link, by: frame)
         while work.count >= Self.backlogLimit { await withCheckedContinuation { backlogWaiters.append($0) } }
-        post(.frame(frame))
+        post(.frame(frame, link))
       }
     } catch { reason = "\(error)" }
     await detach(link, because: reason)
@@ -118,8 +129,12 @@ actor Peer {
   private func accepted(_ link: Link) {
     guard let index = links.firstIndex(where: { $0.number == link.number }), !links[index].isAccepted else { return }
     links[index].isAccepted = true
-    backoff.reset()
     wakeReadiness()
+  }
+
+  private func noteUse(of link: Link, by frame: LinkFrame) {
+    if case .counters = frame { return }
+    if let index = links.firstIndex(where: { $0.number == link.number }) { links[index].isUseful = true }
   }
 
   private func keepAlive(_ link: Link) async {
@@ -130,19 +145,22 @@ actor Peer {
     }
   }
 
-  private func detach(_ link: Link, because reason: String) async {
+  func detach(_ link: Link, because reason: String) async {
     guard let index = links.firstIndex(where: { $0.number == link.number }) else { return }
-    let wasAccepted = links.remove(at: index).isAccepted
+    let ended = links.remove(at: index)
+    let wasAccepted = ended.isAccepted
     if !wasAccepted { timesTurnedAway += 1 }
-    isTurnedAway = !wasAccepted
-    if links.isEmpty { machine.linkDown() }
+    let now = MonotonicClock.now
+    backoff.linkEnded(
+      wasUseful: ended.wasUseful(at: now), wasDialed: ended.dialled != nil, at: now, jitter: Double.random(in: 0...1))
+    if links.isEmpty { machine.linkDown() } else { relink() }
+    await nudge.fire()
     await link.connection.close()
     context.logger.info("link ended", metadata: ["peer": "\(row.alias)", "reason": "\(reason)"])
     if wasAccepted {
       try? await context.database.touch(id, lastSeen: context.now)
       if let row = try? await context.database.peer(id) { adopt(row: row) }
     }
-    await nudge.fire()
   }
 
   /// The link that frames go out on: the newest.
@@ -153,7 +171,6 @@ actor Peer {
   /// Queues a payload for the session. It is delivered once, also if the link goes down in between.
   func send(_ payload: [UInt8]) {
     post(.payload(payload))
-    Task { await nudge.fire() }
   }
 
   /// Starts a session with the bundle that the inviter handed over.
@@ -163,15 +180,18 @@ actor Peer {
   func noteTraffic(bytes: Int) { post(.traffic(bytes)) }
 
   /// Time passed.
-  func tick() { post(.tick) }
+  func tick() async {
+    post(.tick)
+    await saveCardIfDue()
+  }
 
   /// The node's signed prekeys were rotated.
   func adopt(_ ring: PrekeyRing) { post(.prekeys(ring)) }
 
-  /// What this node says of itself at the start of the next session.
+  /// What this node says of itself from now on: in this session too, as soon as there is a link.
   func adopt(hello: [UInt8]) { post(.hello(hello)) }
 
-  private func post(_ item: Work) {
+  func post(_ item: Work) {
     guard !isStopped else { return }
     work.append(item)
     guard !isWorking else { return }
@@ -192,6 +212,8 @@ actor Peer {
     var next = machine
     var merged: Outcome?
     var target: Link?
+    var heard: AddressScope?
+    var isNewHello = false
     var taken = 0
     loop: for item in work.prefix(Self.batchLimit) {
       if case .linkUp(let link) = item {
@@ -199,6 +221,13 @@ actor Peer {
         guard taken == 0 else { break loop }
         target = link
       }
+      if case .frame(_, let link) = item {
+        let scope = scope(of: link)
+        // What is delivered counts as said over one scope.
+        if let heard, heard != scope { break loop }
+        heard = scope
+      }
+      if case .hello = item { isNewHello = true }
       taken += 1
       var trial = next
       do {
@@ -213,8 +242,10 @@ actor Peer {
     }
     work.removeFirst(taken)
     wakeBacklog()
+    if isNewHello { greeting.isStale() }
     guard let outcome = merged else {
       machine = next
+      if isNewHello { greet() }
       return
     }
     do {
@@ -229,13 +260,15 @@ actor Peer {
     let linked = !links.isEmpty
     machine = next
     if !linked { machine.linkDown() }
-    await act(on: outcome, target: target)
+    await act(on: outcome, target: target, heardOver: heard ?? .publicNetwork)
   }
 
   private static func apply(_ item: Work, to machine: inout PeerMachine, at now: UInt64) throws -> Outcome? {
     switch item {
-    case .linkUp(let link): return try machine.linkUp(at: now, peerStarts: link.peerStarts)
-    case .frame(let frame): return try machine.receive(frame, at: now)
+    case .linkUp(let link):
+      return try machine.linkUp(link.number, at: now, began: link.opened, peerStarts: link.peerStarts)
+    case .linkChanged: return try machine.linkChanged(at: now)
+    case .frame(let frame, let link): return try machine.receive(frame, on: link.number, at: now)
     case .payload(let payload): return try machine.send(payload, at: now)
     case .start(let bundle): return try machine.start(with: bundle, at: now)
     case .traffic(let bytes): return try machine.noteTraffic(bytes: bytes, at: now)
@@ -249,7 +282,7 @@ actor Peer {
     }
   }
 
-  private func act(on outcome: Outcome, target: Link?) async {
+  private func act(on outcome: Outcome, target: Link?, heardOver scope: AddressScope) async {
     if let link = target ?? link {
       for frame in outcome.frames {
         do { try await link.connection.send(frame.encoded) } catch {
@@ -260,17 +293,9 @@ actor Peer {
       }
     }
     for event in outcome.events { note(event) }
-    for delivered in outcome.delivered { await inbox.deliver(delivered, from: self) }
-    if target != nil { greet() }
+    for delivered in outcome.delivered { await inbox.deliver(delivered, from: self, over: scope) }
+    if target != nil || greeting.isOwed { greet() }
     wakeReadiness()
-  }
-
-  /// A session outlives the process, and an address may not: without this, two nodes that move one after the other would lose
-  /// each other. A session that is only beginning says it by itself.
-  private func greet() {
-    guard !hasGreeted, machine.isConfirmed else { return }
-    hasGreeted = true
-    post(.payload(machine.hello))
   }
 
   private func wakeBacklog() {
@@ -291,8 +316,9 @@ actor Peer {
   func ready(by deadline: Deadline) async throws {
     if row.blocked { throw NodeError.identityChanged(row.alias) }
     let before = timesTurnedAway
+    await beginWaiting()
+    defer { endWaiting() }
     while !isReady, !isStopped {
-      await nudge.fire()
       try Task.checkCancellation()
       // Once may be a node that is just shutting down.
       guard timesTurnedAway < before + 2 else {
@@ -307,8 +333,8 @@ actor Peer {
           hint: "is its node running? `pawl peers` shows when it was last seen")
       }
       let timer = Task { [context] in
-        try? await context.loop.sleep(for: min(remaining, .seconds(1)))
-        self.wakeReadiness()
+        // One that was cancelled wakes nobody: it would cancel the timers of all others, and they it.
+        if (try? await context.loop.sleep(for: min(remaining, .seconds(1)))) != nil { self.wakeReadiness() }
       }
       await withTaskCancellationHandler {
         await withCheckedContinuation { readinessWaiters.append($0) }
@@ -357,10 +383,4 @@ actor Peer {
       for link in dropped { group.addTask { await link.connection.close(saying: goodbye) } }
     }
   }
-}
-
-/// Where a peer's delivered payloads go.
-protocol PeerInbox: Sendable {
-  /// Called in order, after the commit that made the payload count.
-  func deliver(_ payload: Delivered, from peer: Peer) async
 }

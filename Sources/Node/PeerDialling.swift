@@ -4,23 +4,40 @@ internal import Session
 internal import Store
 
 extension Peer {
-  /// Keeps one link up for as long as the peer is paired: dials at once, then ever more slowly, and at once again when
-  /// somebody needs the peer or a link was lost.
-  ///
-  /// A link counts once something was heard on it. Who has revoked us takes the handshake to its end before it closes, and is
-  /// not to be dialled without a pause.
+  /// Keeps one link up for as long as the peer is paired. ``Backoff`` alone says when: a nudge only makes it be asked again.
   func keepLinked() async {
     while !isStopped, !Task.isCancelled {
-      if links.isEmpty, !addresses.isEmpty, !isTurnedAway { await dialOnce() }
-      isTurnedAway = false
-      let wait: Duration? = links.isEmpty ? backoff.next(jitter: Double.random(in: 0...1)) : nil
+      var wait: Duration?
+      if links.isEmpty, !addresses.isEmpty {
+        let now = MonotonicClock.now
+        let next = backoff.next(isWanted: demand > 0)
+        if next <= now {
+          await dialOnce()
+          continue
+        }
+        wait = next - now
+      }
       await nudge.wait(atMost: wait)
     }
   }
 
+  /// A command or a transfer needs the peer from now on. If there is no link, the next attempt comes sooner.
+  func beginWaiting() async {
+    demand += 1
+    guard links.isEmpty else { return }
+    backoff.hurry(at: MonotonicClock.now)
+    await nudge.fire()
+  }
+
+  /// It needs the peer no longer.
+  func endWaiting() { demand -= 1 }
+
   /// One attempt over all addresses.
-  private func dialOnce() async {
-    let dialler = Dialler(context: context, preamble: .link, remoteKey: record.linkKey, psk: nil, firstPayload: [])
+  func dialOnce() async {
+    backoff.attempted(at: MonotonicClock.now)
+    let opened = context.now
+    let dialler = Dialler(
+      context: context, rules: dialRules(), preamble: .link, remoteKey: record.linkKey, psk: nil, firstPayload: [])
     do {
       let answer = try await dialler.dial(addresses)
       guard !isStopped else {
@@ -28,8 +45,9 @@ extension Peer {
         return
       }
       let connection = try await answer.driver.complete(payload: [])
-      attach(Link(number: LinkNumber.next(), connection: connection, dialled: answer.address, isAccepted: false))
+      attach(Link(number: LinkNumber.next(), connection: connection, dialled: answer.address, opened: opened, isAccepted: false))
     } catch {
+      backoff.failed(at: MonotonicClock.now, jitter: Double.random(in: 0...1))
       context.logger.debug("not reached", metadata: ["peer": "\(row.alias)"])
     }
   }

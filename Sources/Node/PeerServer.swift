@@ -87,7 +87,7 @@ actor PeerServer {
     }
   }
 
-  private func dial(_ address: PeerAddress, connection: ConnectionID, key: SecretBox) async {
+  private func dial(_ address: SocketAddress, connection: ConnectionID, key: SecretBox) async {
     do {
       adopt(try await DataDialler.dial(address, connection: connection, key: key, on: context.loop), as: connection)
     } catch {

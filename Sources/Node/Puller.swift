@@ -33,6 +33,8 @@ actor Puller {
   private var events: [PullEvent] = []
   private var isDraining = false
   private var isLinked = false
+  /// The peer knows that this pull needs it.
+  private var isWaiting = false
   private var streams: [ConnectionID: TCPStream] = [:]
   /// Data connections that were granted and have not come yet.
   private var unopened: [ConnectionID: SecretBox] = [:]
@@ -73,6 +75,9 @@ actor Puller {
     progress(PullProgress(phase: .asking, source: await peer.row.alias))
     if let known { await accept(known) }
     ticking = Task { await self.tick() }
+    await peer.beginWaiting()
+    isWaiting = true
+    if finished.isSettled { stopWaiting() }
   }
 
   private func tick() async {
@@ -105,12 +110,20 @@ actor Puller {
     guard !finished.isSettled else { return }
     finished.settle(result)
     if case .failure(let error) = result { verified.settle(.failure(error)) }
+    stopWaiting()
     ticking?.cancel()
     let open = streams
     streams = [:]
     for stream in open.values { Task { await stream.close() } }
     for resume in parked { resume() }
     parked = []
+  }
+
+  /// The peer is needed no longer.
+  private func stopWaiting() {
+    guard isWaiting else { return }
+    isWaiting = false
+    Task { await peer.endWaiting() }
   }
 
   /// Waits until no worker holds a frame of this pull any more: afterwards nothing writes into the partial folder.
@@ -234,7 +247,7 @@ actor Puller {
     for (connection, key) in missing { Task { await self.dial(address, connection, key) } }
   }
 
-  private func dial(_ address: PeerAddress, _ connection: ConnectionID, _ key: SecretBox) async {
+  private func dial(_ address: SocketAddress, _ connection: ConnectionID, _ key: SecretBox) async {
     do {
       adopt(try await DataDialler.dial(address, connection: connection, key: key, on: context.loop), as: connection)
     } catch { post(.connectionClosed(connection)) }

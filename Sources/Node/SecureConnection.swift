@@ -11,6 +11,7 @@ actor SecureConnection: Connection {
 
   nonisolated let loop: EventLoop
   nonisolated let remoteName: String
+  nonisolated let ends: ConnectionEnds?
   nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
   private let stream: any ByteStream
@@ -22,12 +23,14 @@ actor SecureConnection: Connection {
   private var waiters: [CheckedContinuation<Void, Never>] = []
 
   init(
-    stream: any ByteStream, transport: consuming NoiseTransport, decoder: FrameDecoder, remoteName: String, loop: EventLoop
+    stream: any ByteStream, transport: consuming NoiseTransport, decoder: FrameDecoder, remoteName: String,
+    ends: ConnectionEnds?, loop: EventLoop
   ) {
     self.stream = stream
     self.transport = transport
     self.decoder = decoder
     self.remoteName = remoteName
+    self.ends = ends
     self.loop = loop
   }
 

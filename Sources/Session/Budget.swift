@@ -1,17 +1,18 @@
 /// How often a peer may make us do something expensive: so many at once, and one more every so many seconds.
-struct Budget: Sendable {
+package struct Budget: Sendable {
   let capacity: UInt64
   let refillSeconds: UInt64
   private var spent: UInt64 = 0
   private var since: UInt64 = 0
 
-  init(capacity: UInt64, refillSeconds: UInt64) {
+  /// A budget with nothing spent.
+  package init(capacity: UInt64, refillSeconds: UInt64) {
     self.capacity = capacity
     self.refillSeconds = refillSeconds
   }
 
   /// Whether there is one left; if so it is spent. A clock that jumps back only delays the refill.
-  mutating func spend(at now: UInt64) -> Bool {
+  package mutating func spend(at now: UInt64) -> Bool {
     if spent == 0 { since = now }
     let refilled = now > since ? (now - since) / refillSeconds : 0
     if refilled > 0 {

@@ -38,6 +38,8 @@ actor ForgedPeer {
   private(set) var heard: [ControlMessage] = []
   /// Every envelope that came, as it came, deaf or not.
   private(set) var envelopes: [[UInt8]] = []
+  /// COUNTERS that came.
+  private(set) var countersHeard = 0
 
   static var now: UInt64 { Node.wallClock() }
 
@@ -119,6 +121,11 @@ actor ForgedPeer {
     try await begin(try await Self.connect(.link, to: address, remoteKey: linkKey, as: identity, on: loop))
   }
 
+  /// Opens a link beside the one that it has, and neither reads it nor says anything on it.
+  func anotherLink() async throws -> SecureConnection {
+    try await Self.connect(.link, to: address, remoteKey: linkKey, as: identity, on: loop)
+  }
+
   private func begin(_ connection: SecureConnection) async throws {
     link = connection
     isCut = false
@@ -130,6 +137,7 @@ actor ForgedPeer {
   private func read(_ connection: SecureConnection) async {
     while let bytes = try? await connection.receive(within: .seconds(60)), let frame = try? LinkFrame(parsing: bytes.span) {
       if case .envelope(_, let envelope) = frame { envelopes.append(envelope) }
+      if case .counters = frame { countersHeard += 1 }
       if case .close = frame { break }
       if isForgetful, await forget(frame) { continue }
       guard !isDeaf, let outcome = try? machine.receive(frame, at: Self.now) else { continue }
@@ -262,7 +270,8 @@ actor ForgedPeer {
 
   /// Opens a data connection to the node.
   func attach(_ connection: ConnectionID, _ key: SecretBox) async throws -> TCPStream {
-    try await DataDialler.dial(address, connection: connection, key: key, on: loop)
+    guard let place = SocketAddress(ip: address.host, port: address.port) else { throw LinkEnded() }
+    return try await DataDialler.dial(place, connection: connection, key: key, on: loop)
   }
 
   private func pump(_ connection: ConnectionID) async {

@@ -141,6 +141,42 @@ import Transfer
     }
   }
 
+  @Test func whatWasOnTheNewestLinkWhenItDiedArrivesOverTheOneThatIsLeft() async throws {
+    try await withHouse { house in
+      let studio = try await house.start("studio")
+      let laptop = try await house.start("laptop")
+      let meddler = try await house.meddler(before: studio)
+      try await house.pair(studio, laptop, through: meddler)
+      let (here, there) = (try await studio.node.peer(alias: "laptop"), try await laptop.node.peer(alias: "studio"))
+      // A second link beside that of the pairing.
+      await there.dialOnce()
+      try await eventually("two links", on: house.loop) { await here.links.count == 2 }
+      // Whatever the link itself made the two say comes before an answer.
+      _ = try await studio.node.list(peer: "laptop")
+      try await eventually("nothing is under way", on: house.loop) { await here.machine.unacknowledged == 0 }
+      let old = await here.links[0].number
+      await meddler.lay { place, _ in place.purpose == Preamble.link.rawValue ? .withhold : .pass }
+      // Nobody says it again: it is no request, and a node says it by itself on the first link of its life alone.
+      await here.send(ControlMessage.hello(Hello(name: "renamed", addresses: [])).payload)
+      try await eventually("it is sealed", on: house.loop) { await here.machine.unacknowledged == 1 }
+      await meddler.cutAll(of: .link)
+      try await eventually("it arrives", on: house.loop) { await there.row.name == "renamed" }
+      #expect(await here.links.map(\.number) == [old])
+    }
+  }
+
+  @Test func aPeerThatOpensAndEndsLinksInALoopDoesNotMakeUsRepeatOurselvesAsOften() async throws {
+    try await withHouse { house in
+      let studio = try await house.start("studio")
+      let laptop = try await house.forge("laptop", at: studio)
+      let before = await laptop.countersHeard
+      for _ in 0..<30 { await (try await laptop.anotherLink()).close() }
+      try await eventually("they are gone", on: house.loop) { try await studio.node.peer(alias: "laptop").links.count == 1 }
+      try await eventually("it is said again", on: house.loop) { await laptop.countersHeard > before }
+      #expect(await laptop.countersHeard - before <= 6)
+    }
+  }
+
   @Test func aLinkThatWasCutComesBackByItself() async throws {
     try await withHouse { house in
       let studio = try await house.start("studio")

@@ -36,6 +36,7 @@ actor Meddler {
   private let listener: TCPListener
   private var hand: Hand = { _, _ in .pass }
   private var open: [Int: (TCPStream, TCPStream)] = [:]
+  private var kinds: [Int: UInt8] = [:]
   private var last = 0
   private var counts: [UInt8: Int] = [:]
   /// Bytes that were passed on from the node behind the proxy on data connections.
@@ -58,6 +59,11 @@ actor Meddler {
   /// Ends every connection that is open.
   func cutAll() async {
     for number in Array(open.keys) { await cut(number) }
+  }
+
+  /// Ends the connections of a purpose that are open.
+  func cutAll(of purpose: Preamble) async {
+    for (number, kind) in kinds where kind == purpose.rawValue { await cut(number) }
   }
 
   func close() async {
@@ -86,6 +92,7 @@ actor Meddler {
     let count = counts[purpose, default: 0]
     counts[purpose] = count + 1
     open[number] = (dialler, node)
+    kinds[number] = purpose
     Task { await self.pass(number, purpose, count, from: node, to: dialler, isFromDialler: false, first: []) }
     await pass(number, purpose, count, from: dialler, to: node, isFromDialler: true, first: first)
   }

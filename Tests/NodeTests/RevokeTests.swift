@@ -90,7 +90,7 @@ import Transfer
       }
       _ = try await studio.node.revoke("mallory")
       // It was committed before the revocation, and its turn comes after it.
-      await studio.node.deliver(late, from: peer)
+      await studio.node.deliver(late, from: peer, over: .loopback)
       await flood.value
       #expect(await studio.node.servers.isEmpty)
       let stream = try await mallory.attach(connection, key)

@@ -31,6 +31,14 @@ int sys_flock(int fd, int exclusive);
 /// Accepts a connection: close-on-exec and non-blocking in one step. Why: `accept4` needs _GNU_SOURCE.
 int sys_accept(int fd);
 
+/// A netlink socket that becomes readable when an interface or an address of this machine comes or goes: non-blocking,
+/// close-on-exec. Why: Swift's Glibc module has no <linux/rtnetlink.h>.
+int sys_watch_addresses(void);
+
+/// Reads and drops what waits on a datagram socket, at most 64 datagrams. 0: read, or nothing there; -errno: the socket is of no
+/// more use. Why: with the one above, and what is lost for want of room (ENOBUFS) is no error of it.
+int sys_drain(int fd);
+
 /// Names the calling thread (15 bytes are kept). Why: `pthread_setname_np` needs _GNU_SOURCE.
 void sys_name_thread(const char *name);
 
