@@ -50,6 +50,10 @@ actor Peer {
   private var hasGreeted = false
   let nudge: Nudge
   var replies = ReplyDesk()
+  /// What the machine has done and the store has not.
+  var deferred: DeferredCommit
+  /// Whether that has waited long enough.
+  var isFlushDue = false
   var hadNews: [SessionEvent] = []
 
   private enum Work {
@@ -61,6 +65,7 @@ actor Peer {
     case tick
     case prekeys(PrekeyRing)
     case hello([UInt8])
+    case flush
   }
 
   init(
@@ -74,6 +79,7 @@ actor Peer {
     self.machine = machine
     self.inbox = inbox
     id = record.id
+    deferred = DeferredCommit(peer: record.id)
     safetyNumber = SafetyNumber(context.identity.id, record.id)
     addresses = row.addresses.compactMap { try? PeerAddress($0) }
     nudge = Nudge(loop: context.loop)
@@ -171,6 +177,9 @@ actor Peer {
   /// What this node says of itself at the start of the next session.
   func adopt(hello: [UInt8]) { post(.hello(hello)) }
 
+  /// What waits for the store is to wait no longer.
+  func flush() { post(.flush) }
+
   private func post(_ item: Work) {
     guard !isStopped else { return }
     work.append(item)
@@ -218,7 +227,7 @@ actor Peer {
       return
     }
     do {
-      if !outcome.commit.isEmpty { try await context.database.apply([outcome.commit]) }
+      try await commit(outcome.commit)
     } catch {
       // Nothing of this batch happened. What came over a link comes again; what was to be sent is reported as not sent.
       context.logger.error("cannot store the session", metadata: ["peer": "\(row.alias)", "error": "\(error)"])
@@ -246,6 +255,7 @@ actor Peer {
     case .hello(let hello):
       machine.hello = hello
       return nil
+    case .flush: return Outcome(peer: machine.peer.id)
     }
   }
 
@@ -346,6 +356,7 @@ actor Peer {
     wakeReadiness()
     await dropLinks(saying: LinkFrame.close.encoded)
     while isWorking { await withCheckedContinuation { idleWaiters.append($0) } }
+    await commitDeferred()
   }
 
   /// Side by side: each may take a moment, if the peer reads slowly on purpose.

@@ -46,6 +46,7 @@ class PeerMachine(Starting):
         """A link is there: its first frames. After pairing as the joiner with the inviter's bundle."""
         with self._step() as outcome:
             self._is_linked = True
+            self._forget_what_is_known()
             counters = [
                 Counter(session.sid, session.sent, session.seen)
                 for session in self.sessions.values()
@@ -68,6 +69,7 @@ class PeerMachine(Starting):
     def link_down(self) -> None:
         """The last link is gone."""
         self._is_linked = False
+        self._forget_what_is_known()
         self._asked = None
 
     def send(self, payload: bytes) -> Outcome:
@@ -141,10 +143,13 @@ class PeerMachine(Starting):
             self._reset(NO_SID)
 
     def _take_ack(self, ack: Ack) -> None:
-        payload = self._store.acknowledged(ack.sid, ack.digest)
-        if payload is not None and messages.type_of(payload) == "prekeys" and not self.row.batch_arrived:
-            self.row.batch_arrived = True
-            self._save()
+        found = self._store.acknowledged(ack.sid, ack.name)
+        if found is not None:
+            seq, payload = found
+            self._was_acknowledged(ack.sid, seq)
+            if messages.type_of(payload) == "prekeys" and not self.row.batch_arrived:
+                self.row.batch_arrived = True
+                self._save()
         self._flush()
 
     def _take_counters(self, counters: Counters) -> None:
