@@ -58,6 +58,10 @@ actor Peer {
   var relinked: Duration?
   let nudge: Nudge
   var replies = ReplyDesk()
+  /// What the machine has done and the store has not.
+  var deferred: DeferredCommit
+  /// Whether that has waited long enough.
+  var isFlushDue = false
   var hadNews: [SessionEvent] = []
 
   enum Work {
@@ -71,6 +75,7 @@ actor Peer {
     case tick
     case prekeys(PrekeyRing)
     case hello([UInt8])
+    case flush
   }
 
   init(
@@ -84,6 +89,7 @@ actor Peer {
     self.machine = machine
     self.inbox = inbox
     id = record.id
+    deferred = DeferredCommit(peer: record.id)
     safetyNumber = SafetyNumber(context.identity.id, record.id)
     (addresses, origins) = AddressOrigins.read(row.addresses)
     nudge = Nudge(loop: context.loop)
@@ -191,6 +197,9 @@ actor Peer {
   /// What this node says of itself from now on: in this session too, as soon as there is a link.
   func adopt(hello: [UInt8]) { post(.hello(hello)) }
 
+  /// What waits for the store is to wait no longer.
+  func flush() { post(.flush) }
+
   func post(_ item: Work) {
     guard !isStopped else { return }
     work.append(item)
@@ -249,7 +258,7 @@ actor Peer {
       return
     }
     do {
-      if !outcome.commit.isEmpty { try await context.database.apply([outcome.commit]) }
+      try await commit(outcome.commit)
     } catch {
       // Nothing of this batch happened. What came over a link comes again; what was to be sent is reported as not sent.
       context.logger.error("cannot store the session", metadata: ["peer": "\(row.alias)", "error": "\(error)"])
@@ -279,6 +288,7 @@ actor Peer {
     case .hello(let hello):
       machine.hello = hello
       return nil
+    case .flush: return Outcome(peer: machine.peer.id)
     }
   }
 
@@ -372,6 +382,7 @@ actor Peer {
     wakeReadiness()
     await dropLinks(saying: LinkFrame.close.encoded)
     while isWorking { await withCheckedContinuation { idleWaiters.append($0) } }
+    await commitDeferred()
   }
 
   /// Side by side: each may take a moment, if the peer reads slowly on purpose.

@@ -41,21 +41,35 @@ public struct Envelope: Sendable {
     self.bytes = bytes
   }
 
+  /// What its acknowledgement names.
+  var id: EnvelopeID { EnvelopeID(commitment: bytes.span.extracting(headerEnd..<headerEnd + Self.commitBytes)) }
+
+  /// Whether its header can be no other than a ``ShortHeader``.
+  var hasShortHeader: Bool { headerEnd - Self.openBytes - 2 == ShortHeader.sealedBytes }
+
   private var salt: [UInt8] { Array(bytes[2..<Self.openBytes]) }
 
   /// The header, if this is the header key it was sealed under.
   ///
   /// - Parameter known: a header of the chain that the key is of: all of them are the same but for their number.
   func header(under key: SecretBox, knowing known: RatchetHeader? = nil) -> RatchetHeader? {
-    let keys = EnvelopeKeys(header: key, salt: salt)
-    let bytes = bytes.span
-    guard
-      let header = try? ChaChaPoly.open(
-        bytes.extracting(Self.openBytes + 2..<headerEnd), key: keys.key, nonce: keys.nonce,
-        ad: bytes.extracting(0..<Self.openBytes))
-    else { return nil }
+    guard let header = openedHeader(under: key) else { return nil }
     if let known, let header = known.repeated(header) { return header }
     return try? RatchetHeader(parsing: header)
+  }
+
+  /// The short header, if it is one and this is the header key it was sealed under.
+  func shortHeader(under key: SecretBox) -> ShortHeader? {
+    guard hasShortHeader, let header = openedHeader(under: key) else { return nil }
+    return try? ShortHeader(parsing: header.span)
+  }
+
+  private func openedHeader(under key: SecretBox) -> [UInt8]? {
+    let keys = EnvelopeKeys(header: key, salt: salt)
+    let bytes = bytes.span
+    return try? ChaChaPoly.open(
+      bytes.extracting(Self.openBytes + 2..<headerEnd), key: keys.key, nonce: keys.nonce,
+      ad: bytes.extracting(0..<Self.openBytes))
   }
 
   /// The letter, if this is the message key it was sealed under. Throws ``SessionError/Code/refused`` and says no more.

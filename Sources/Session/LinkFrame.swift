@@ -7,7 +7,7 @@ public enum LinkFrame: Hashable, Sendable {
   /// 02: the start of a session with one of its first messages.
   case initiation(Initiation)
   /// 03: that envelope is durably ours; it need not be sent again.
-  case ack(SessionID, EnvelopeDigest)
+  case ack(SessionID, EnvelopeID)
   /// 04: first on every link. Where each session stands.
   case counters([SessionCounters])
   /// 05: asks for a bundle; sixteen random bytes.
@@ -41,7 +41,7 @@ public enum LinkFrame: Hashable, Sendable {
       self = .initiation(try Initiation(parsing: rest.span))
     case 0x03:
       let id = try SessionID(from: &reader)
-      self = .ack(id, try EnvelopeDigest(from: &reader))
+      self = .ack(id, try EnvelopeID(from: &reader))
     case 0x04: self = .counters(try SessionCounters.readList(from: &reader))
     case 0x05: self = .bundleRequest(try reader.bytes(Bundle.nonceBytes))
     case 0x06:
@@ -82,7 +82,7 @@ public enum LinkFrame: Hashable, Sendable {
     switch self {
     case .envelope(let id, let envelope): [type] + id.bytes + envelope
     case .initiation(let initiation): [type] + initiation.encoded
-    case .ack(let id, let digest): [type] + id.bytes + digest.bytes
+    case .ack(let id, let envelope): [type] + id.bytes + envelope.bytes
     case .counters(let list): [type] + SessionCounters.encode(list)
     case .bundleRequest(let nonce): [type] + nonce
     case .bundle(let bundle): [type] + bundle

@@ -19,8 +19,8 @@ struct Outbox: Sendable {
   }
 
   /// Removes the acknowledged envelope, if it is there.
-  mutating func remove(_ digest: EnvelopeDigest, of session: SessionID) -> OutboxEntry? {
-    guard let index = items.firstIndex(where: { $0.entry.digest == digest && $0.entry.session == session }) else {
+  mutating func remove(_ id: EnvelopeID, of session: SessionID) -> OutboxEntry? {
+    guard let index = items.firstIndex(where: { $0.entry.id == id && $0.entry.session == session }) else {
       return nil
     }
     let entry = items.remove(at: index).entry
@@ -37,8 +37,8 @@ struct Outbox: Sendable {
   }
 
   /// Whether this envelope still waits for its acknowledgement.
-  func contains(_ digest: EnvelopeDigest, of session: SessionID) -> Bool {
-    items.contains { $0.entry.digest == digest && $0.entry.session == session }
+  func contains(_ id: EnvelopeID, of session: SessionID) -> Bool {
+    items.contains { $0.entry.id == id && $0.entry.session == session }
   }
 
   /// Whether a session has any.

@@ -2,8 +2,8 @@ internal import Wire
 
 /// The small things a ``PeerMachine`` must remember over a restart beside its sessions.
 struct PeerBook: Hashable, Sendable {
-  /// Version 1 ends after the sessions that are gone.
-  private static let version: UInt8 = 2
+  /// Version 1 ends after the sessions that are gone, version 2 after the troubles.
+  private static let version: UInt8 = 3
   /// Sessions that are gone and still known by name, so that a late envelope of one does not look like a lost session.
   static let maximumRetired = 64
 
@@ -17,10 +17,12 @@ struct PeerBook: Hashable, Sendable {
   var batch: HandedBatch?
   /// What went wrong lately.
   var troubles = PeerTroubles()
+  /// When the newest bundle that we know of the peer was issued, on its clock; zero: none.
+  var newestBundle: UInt64 = 0
 
   init() {}
 
-  /// Reads ``stored``, or what version 1 stored.
+  /// Reads ``stored``, or what an earlier version stored.
   init(stored bytes: [UInt8]) throws(SessionError) {
     do {
       var reader = ByteReader(bytes.span)
@@ -38,6 +40,7 @@ struct PeerBook: Hashable, Sendable {
         }
         troubles = try PeerTroubles(from: &reader)
       }
+      if version >= 3 { newestBundle = try reader.u64() }
       try reader.finish()
     } catch {
       throw SessionError(.corruptState)
@@ -55,7 +58,21 @@ struct PeerBook: Hashable, Sendable {
     writer.u8(batch == nil ? 0 : 1)
     batch?.write(to: &writer)
     troubles.write(to: &writer)
+    writer.u64(newestBundle)
     return writer.bytes
+  }
+
+  /// Takes note of a genuine bundle of the peer's. Returns whether it is the newest so far.
+  mutating func note(_ bundle: Bundle) -> Bool {
+    guard bundle.issued > newestBundle else { return false }
+    newestBundle = bundle.issued
+    return true
+  }
+
+  /// Whether a bundle is so much older than the newest one that nobody honest starts a session with it: its signed prekeys were replaced
+  /// long ago, and may have been stolen since. What our clock took for new when it was ahead does not count.
+  func isOutdated(_ bundle: Bundle, at now: UInt64) -> Bool {
+    newestBundle <= now + SessionTimes.clockSkew && bundle.issued + SessionTimes.bundleLag < newestBundle
   }
 
   /// Adds a session, in the place of the oldest if there are too many.
@@ -74,11 +91,11 @@ struct HandedBatch: Hashable, Sendable {
   /// The session that carries it…
   let session: SessionID
   /// …and the envelope.
-  let envelope: EnvelopeDigest
+  let envelope: EnvelopeID
   /// Ids of its pairs, in its order.
   let pairs: [UInt32]
 
-  init(issued: UInt64, generation: UInt32, session: SessionID, envelope: EnvelopeDigest, pairs: [UInt32]) {
+  init(issued: UInt64, generation: UInt32, session: SessionID, envelope: EnvelopeID, pairs: [UInt32]) {
     self.issued = issued
     self.generation = generation
     self.session = session
@@ -94,7 +111,7 @@ struct HandedBatch: Hashable, Sendable {
     issued = try reader.u64()
     generation = try reader.u32()
     session = try SessionID(from: &reader)
-    envelope = try EnvelopeDigest(from: &reader)
+    envelope = try EnvelopeID(from: &reader)
     var pairs: [UInt32] = []
     for _ in 0..<(try reader.u8()) { pairs.append(try reader.u32()) }
     self.pairs = pairs

@@ -41,6 +41,8 @@ public struct PeerMachine: Sendable {
   var replays: [Digest: ReplayEntry] = [:]
   var book = PeerBook()
 
+  /// What an earlier version stored, until the first tick has deleted it.
+  var outdated = OutdatedSessions()
   /// What the last INIT in each direction carried. Not stored.
   var carried = CarriedBundles()
   /// The bundle we have asked for.
@@ -100,12 +102,16 @@ public struct PeerMachine: Sendable {
     self.init(identity: identity, peer: peer, prekeys: prekeys, hello: hello, crypto: crypto)
     for stored in snapshot.sessions {
       let opened = try SecretPlace.session(stored.id, of: peer.id).open(stored.bytes, with: key)
+      if Session.isOutdated(stored: opened.span) {
+        outdated.add(stored.id)
+        continue
+      }
       let session = try Session(stored: opened.span)
       guard session.id == stored.id else { throw SessionError(.corruptState) }
       sessions.append(session)
     }
     sessions.sort { $0.ordinal < $1.ordinal }
-    for entry in snapshot.outbox.sorted(by: { $0.sequence < $1.sequence }) {
+    for entry in snapshot.outbox.sorted(by: { $0.sequence < $1.sequence }) where !outdated.claims(entry) {
       outbox.append(Outbox.Item(entry: entry, payload: nil, isOwn: false))
     }
     let known = Set(sessions.map(\.id))
@@ -114,7 +120,7 @@ public struct PeerMachine: Sendable {
         staleReceipts.insert(receipt.session)
         continue
       }
-      _ = receipts.insert(receipt.digest, of: receipt.session)
+      _ = receipts.insert(receipt.envelope, of: receipt.session)
     }
     for session in sessions {
       let open = Set(snapshot.outbox.filter { $0.session == session.id }.map(\.sequence))
@@ -197,13 +203,13 @@ extension PeerMachine {
   @discardableResult
   mutating func seal(
     _ payload: [UInt8], isOwn: Bool, in index: Int, into outcome: inout Outcome
-  ) throws(SessionError) -> EnvelopeDigest {
+  ) throws(SessionError) -> EnvelopeID {
     let entry = try sessions[index].seal(payload, crypto: crypto)
     outbox.append(Outbox.Item(entry: entry, payload: isOwn ? nil : payload, isOwn: isOwn))
     outcome.commit.append(.putOutbox(entry))
     outcome.commit.append(.putSession(sessions[index].id, sessions[index].stored(of: peer.id)))
     if isLinked { outcome.frames.append(sessions[index].frame(entry.envelope)) }
-    return entry.digest
+    return entry.id
   }
 
   /// Sends what has waited, as far as there is room.

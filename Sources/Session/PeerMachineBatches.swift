@@ -84,6 +84,7 @@ extension PeerMachine {
       let next = HeldBundle(bundle, replacing: held)
       held = next
       outcome.commit.append(.putHeldBundle(next.stored))
+      learn(bundle, into: &outcome)
       outcome.events.append(.batchHeld(pairs: bundle.pairs.count))
     } catch {
       outcome.events.append(.refusedBatch(error.code))
@@ -117,10 +118,11 @@ extension PeerMachine {
   }
 
   /// Every envelope that the peer has not acknowledged, oldest first, as the frame that brings it: on a link, or as
-  /// ``LinkFrame/encoded`` by any other way.
+  /// ``LinkFrame/encoded`` by any other way. Those whose header is short wait for a link.
   public var undelivered: [LinkFrame] {
     outbox.items.compactMap { item in
-      sessions.first { $0.id == item.entry.session && $0.isSent }?.frame(item.entry.envelope)
+      guard let envelope = try? Envelope(parsing: item.entry.envelope), !envelope.hasShortHeader else { return nil }
+      return sessions.first { $0.id == item.entry.session && $0.isSent }?.frame(item.entry.envelope)
     }
   }
 

@@ -12,6 +12,7 @@ extension PeerMachine {
   ) throws(SessionError) -> Outcome {
     var outcome = Outcome(peer: peer.id)
     repeatRequest()
+    for index in sessions.indices { sessions[index].forgetWhatIsKnown() }
     if !isLinked {
       isLinked = true
       linkedSince = now
@@ -39,6 +40,7 @@ extension PeerMachine {
   public mutating func linkDown() {
     isLinked = false
     links.removeAll()
+    for index in sessions.indices { sessions[index].forgetWhatIsKnown() }
     repeatRequest()
   }
 

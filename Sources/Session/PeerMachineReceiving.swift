@@ -8,9 +8,9 @@ extension PeerMachine {
     var outcome = Outcome(peer: peer.id)
     arrival = link
     switch frame {
-    case .envelope(let id, let envelope): try receive(envelope, of: id, at: now, into: &outcome)
+    case .envelope(let id, let envelope): try receive(envelope, of: id, mayBeShort: !isCarried, at: now, into: &outcome)
     case .initiation(let initiation): try receive(initiation, at: now, into: &outcome)
-    case .ack(let id, let digest): try acknowledge(digest, of: id, at: now, into: &outcome)
+    case .ack(let id, let envelope): try acknowledge(envelope, of: id, at: now, into: &outcome)
     case .counters(let list): compare(list, at: now, into: &outcome)
     case .bundleRequest(let nonce): try answer(nonce, at: now, into: &outcome)
     case .bundle(let bytes): try receive(bundle: bytes, at: now, into: &outcome)
@@ -22,12 +22,14 @@ extension PeerMachine {
   }
 
   /// An envelope outside an INIT, or inside one that is known.
+  ///
+  /// - Parameter mayBeShort: whether its header may be a short one: only what comes on a link, and not inside an INIT.
   mutating func receive(
-    _ bytes: [UInt8], of id: SessionID, at now: UInt64, into outcome: inout Outcome
+    _ bytes: [UInt8], of id: SessionID, mayBeShort: Bool, at now: UInt64, into outcome: inout Outcome
   ) throws(SessionError) {
-    let digest = EnvelopeDigest(of: bytes)
-    if receipts.contains(digest, of: id) {
-      outcome.frames.append(.ack(id, digest))
+    let envelope = try? Envelope(parsing: bytes)
+    if let envelope, receipts.contains(envelope.id, of: id) {
+      outcome.frames.append(.ack(id, envelope.id))
       return
     }
     guard let index = sessions.firstIndex(where: { $0.id == id }) else {
@@ -37,11 +39,11 @@ extension PeerMachine {
     }
     guard sessions[index].standing != .quarantined else { return }
     do {
-      let envelope = try Envelope(parsing: bytes)
+      guard let envelope else { throw SessionError(.refused) }
       let wasConfirmed = sessions[index].isConfirmed
-      let letter = try sessions[index].open(envelope, prekeys: prekeys, at: now)
+      let letter = try sessions[index].open(envelope, prekeys: prekeys, at: now, mayBeShort: mayBeShort)
       try accept(
-        letter, digest: digest, in: index, isNewlyConfirmed: !wasConfirmed && sessions[index].isConfirmed, at: now,
+        letter, of: envelope.id, in: index, isNewlyConfirmed: !wasConfirmed && sessions[index].isConfirmed, at: now,
         into: &outcome)
     } catch let error as SessionError where error.code == .internalFailure {
       throw error
@@ -62,7 +64,7 @@ extension PeerMachine {
 
   /// A genuine, new letter: what it means for the session, the acknowledgement, and its payload.
   mutating func accept(
-    _ letter: Letter, digest: EnvelopeDigest, in index: Int, isNewlyConfirmed: Bool, at now: UInt64,
+    _ letter: Letter, of envelope: EnvelopeID, in index: Int, isNewlyConfirmed: Bool, at now: UInt64,
     into outcome: inout Outcome
   ) throws(SessionError) {
     let id = sessions[index].id
@@ -70,9 +72,9 @@ extension PeerMachine {
       quarantine(index, at: now, into: &outcome)
       return
     }
-    outcome.frames.append(.ack(id, digest))
-    outcome.commit.append(.putReceived(id, digest, at: now))
-    if receipts.insert(digest, of: id) { outcome.commit.append(.trimReceived(id, keep: Receipts.kept)) }
+    outcome.frames.append(.ack(id, envelope))
+    outcome.commit.append(.putReceived(id, envelope, at: now))
+    if receipts.insert(envelope, of: id) { outcome.commit.append(.trimReceived(id, keep: Receipts.kept)) }
     outcome.commit.append(.putSession(id, sessions[index].stored(of: peer.id)))
     let type = deliver(letter, in: index, at: now, into: &outcome)
     if id == currentSession, book.troubles.heal(at: now, butOldStates: true) {
@@ -146,12 +148,15 @@ extension PeerMachine {
 
   /// An envelope has arrived: it need not be sent again.
   private mutating func acknowledge(
-    _ digest: EnvelopeDigest, of id: SessionID, at now: UInt64, into outcome: inout Outcome
+    _ envelope: EnvelopeID, of id: SessionID, at now: UInt64, into outcome: inout Outcome
   ) throws(SessionError) {
-    guard let entry = outbox.remove(digest, of: id) else { return }
-    outcome.commit.append(.deleteOutbox(id, digest))
+    guard let entry = outbox.remove(envelope, of: id) else { return }
+    outcome.commit.append(.deleteOutbox(id, envelope))
     acknowledged[id, default: AcknowledgedSequence()].note(entry.sequence, at: now)
-    if sessions.contains(where: { $0.id == id && $0.isStarting }) { links.noteStart(id, acknowledgedOn: arrival) }
+    if let index = sessions.firstIndex(where: { $0.id == id }) {
+      sessions[index].wasAcknowledged(entry.sequence)
+      if sessions[index].isStarting { links.noteStart(id, acknowledgedOn: arrival) }
+    }
     outcome.events.append(.acknowledged(id, sequence: entry.sequence))
     try release(into: &outcome)
   }

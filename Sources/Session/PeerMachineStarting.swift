@@ -38,11 +38,17 @@ extension PeerMachine {
     startDue = nil
     request = nil
     lastStarted = now
+    learn(bundle, into: &outcome)
     if pair == nil { note(.fallback, at: now, into: &outcome) }
     insert(session, at: now, into: &outcome)
     outcome.events.append(.started(session.id, byUs: true))
     if pair == nil { outcome.events.append(.startedWithoutPair(session.id, byUs: true)) }
     try seal(hello, isOwn: true, in: sessions.count - 1, into: &outcome)
+  }
+
+  /// A genuine bundle of the peer's has come: older ones say less from now on.
+  mutating func learn(_ bundle: Bundle, into outcome: inout Outcome) {
+    if book.note(bundle) { outcome.commit.append(.putState(book.stored)) }
   }
 
   /// Adds a session; if there are too many, the oldest that is not in use goes.
@@ -63,7 +69,7 @@ extension PeerMachine {
     guard head.initiator == peer.id else { return outcome.events.append(.refusedInitiation(.wrongOwner)) }
     guard head.responder == identity.id else { return outcome.events.append(.refusedInitiation(.wrongAddressee)) }
     if let known = replays[head.replayHash] {
-      try receive(initiation.envelope, of: known.session, at: now, into: &outcome)
+      try receive(initiation.envelope, of: known.session, mayBeShort: false, at: now, into: &outcome)
       if let session = sessions.first(where: { $0.id == known.session && $0.isAnswering && $0.isSent }) {
         resend(session, into: &outcome)
       }
@@ -81,7 +87,7 @@ extension PeerMachine {
       guard !isCarried else { return }
       initiationFailures += 1
       // Prekeys that are gone come back with a fresh bundle; a forged envelope is not worth an answer.
-      let isStale = error.code == .unknownPrekey || error.code == .expired
+      let isStale = [.unknownPrekey, .expired, .outdated].contains(error.code)
       guard isStale || initiationFailures >= Session.maximumFailures else { return }
       initiationFailures = 0
       askForReset(.none, at: now, into: &outcome)
@@ -98,21 +104,24 @@ extension PeerMachine {
     let pair = pairs.first { $0.id == head.pairID }
     guard head.pairID == 0 || pair != nil else { throw SessionError(.unknownPrekey) }
     let bundle = try carried.verified(head.bundle, from: peer, to: identity.id, at: now)
+    guard !book.isOutdated(bundle, at: now) else { throw SessionError(.outdated) }
     var session: Session
     let letter: Letter
+    let envelope: Envelope
     do {
-      let envelope = try Envelope(parsing: initiation.envelope)
+      envelope = try Envelope(parsing: initiation.envelope)
       let secrets = try KeyAgreement.respond(
         identity: identity, peer: peer, head: head, prekeys: generation, pair: pair)
       let ratchet = try Ratchet(
         responding: secrets, prekeys: generation, confirmationKey: bundle.pqspk, first: envelope)
       session = Session(secrets: secrets, ratchet: ratchet, phase: .answering, isOurs: false, at: now)
       session.isWithoutPair = pair == nil
-      letter = try session.open(envelope, prekeys: prekeys, at: now)
+      letter = try session.open(envelope, prekeys: prekeys, at: now, mayBeShort: false)
     } catch {
       throw SessionError(.refused)
     }
     initiationFailures = 0
+    learn(bundle, into: &outcome)
     settleRace(with: &session, into: &outcome)
     if let pair {
       pairs.removeAll { $0.id == pair.id }
@@ -135,7 +144,7 @@ extension PeerMachine {
       outcome.commit.append(.putState(book.stored))
     }
     try accept(
-      letter, digest: EnvelopeDigest(of: initiation.envelope), in: sessions.count - 1, isNewlyConfirmed: false, at: now,
+      letter, of: envelope.id, in: sessions.count - 1, isNewlyConfirmed: false, at: now,
       into: &outcome)
   }
 

@@ -6,6 +6,7 @@ extension PeerMachine {
   /// off is deleted by the first tick.
   public mutating func tick(at now: UInt64) throws(SessionError) -> Outcome {
     var outcome = Outcome(peer: peer.id)
+    dropOutdated(into: &outcome)
     expire(at: now, into: &outcome)
     if isLinked, let index = currentIndex {
       let session = sessions[index]

@@ -51,12 +51,12 @@ public struct StoredSession: Hashable, Sendable {
 public struct StoredReceipt: Hashable, Sendable {
   /// Its session.
   public let session: SessionID
-  /// Its digest.
-  public let digest: EnvelopeDigest
+  /// Its name.
+  public let envelope: EnvelopeID
 
   /// A row.
-  public init(session: SessionID, digest: EnvelopeDigest) {
+  public init(session: SessionID, envelope: EnvelopeID) {
     self.session = session
-    self.digest = digest
+    self.envelope = envelope
   }
 }

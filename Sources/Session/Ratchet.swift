@@ -63,6 +63,9 @@ struct Ratchet: Sendable {
     var chain: ChainKeys
     /// Ns
     var number: UInt32
+    /// Whether the other side has said on this link that it has the chain: a header need not say again what is the same in all
+    /// of them. Not stored.
+    var isKnown = false
   }
 
   /// A chain of the other side.
@@ -79,6 +82,15 @@ struct Ratchet: Sendable {
     var skipped: [SkippedKey]
     /// One of its headers. Not stored: the next one brings it back.
     var known: KnownHeader? = nil
+  }
+}
+
+extension Ratchet.SendingChain {
+  /// The header of its next message.
+  var nextHeader: [UInt8] {
+    if isKnown { return ShortHeader(number: number).encoded }
+    return RatchetHeader.encode(
+      dh: keys.dh.publicKey, previousCount: previousCount, number: number, kemBlock: kemBlock)
   }
 }
 
@@ -105,12 +117,9 @@ extension Ratchet {
   mutating func seal(_ letter: Letter, associatedData: [UInt8], crypto: SessionCrypto) throws(CryptoError) -> [UInt8] {
     var current = try chainToSend(crypto)
     guard current.number < .max else { throw CryptoError(.badLength) }
-    let header = RatchetHeader.encode(
-      dh: current.keys.dh.publicKey, previousCount: current.previousCount, number: current.number,
-      kemBlock: current.kemBlock)
     let (messageKey, next) = current.chain.stepped()
     let envelope = Envelope.seal(
-      header: header, headerKey: current.headerKey, letter: letter, messageKey: messageKey,
+      header: current.nextHeader, headerKey: current.headerKey, letter: letter, messageKey: messageKey,
       associatedData: associatedData, crypto: crypto)
     current.chain = next
     current.number += 1

@@ -37,10 +37,13 @@ extension Ratchet {
   /// Opens an envelope. Throwing means that nothing has changed.
   ///
   /// Header keys are tried in this order: HKr, NHKr, those of chains left behind, newest first; the first that opens the
-  /// header decides.
+  /// header decides. A short one is not tried under NHKr: what is not known yet must be said.
+  ///
+  /// - Parameter mayBeShort: whether the envelope came on a link and in no INIT.
   mutating func open(
-    _ envelope: Envelope, associatedData: [UInt8], prekeys: PrekeyRing, at now: UInt64
+    _ envelope: Envelope, associatedData: [UInt8], prekeys: PrekeyRing, at now: UInt64, mayBeShort: Bool = true
   ) throws(SessionError) -> Opened {
+    guard mayBeShort || !envelope.hasShortHeader else { throw SessionError(.refused) }
     var trial = self
     let opened = try trial.openInPlace(envelope, associatedData: associatedData, prekeys: prekeys, at: now)
     self = trial
@@ -50,6 +53,7 @@ extension Ratchet {
   private mutating func openInPlace(
     _ envelope: Envelope, associatedData: [UInt8], prekeys: PrekeyRing, at now: UInt64
   ) throws(SessionError) -> Opened {
+    if envelope.hasShortHeader { return try openShort(envelope, associatedData: associatedData, at: now) }
     if case .chain(let current) = receiving,
       let header = envelope.header(under: current.headerKey, knowing: current.known?.header)
     {
@@ -79,19 +83,27 @@ extension Ratchet {
     guard header.chainFingerprint == current.fingerprint else { throw SessionError(.refused) }
     var chain = current
     if chain.known == nil { chain.known = KnownHeader(header) }
-    if header.number < chain.number {
-      guard let position = chain.skipped.firstIndex(where: { $0.number == header.number }),
+    return try messageKey(header.number, in: chain, at: now)
+  }
+
+  /// The same where the header has been judged.
+  mutating func messageKey(
+    _ number: UInt32, in current: ReceivingChain, at now: UInt64
+  ) throws(SessionError) -> SecretBox {
+    var chain = current
+    if number < chain.number {
+      guard let position = chain.skipped.firstIndex(where: { $0.number == number }),
         !chain.skipped[position].isExpired(at: now)
       else { throw SessionError(.refused) }
       let key = chain.skipped.remove(at: position).messageKey
       receiving = .chain(chain)
       return key
     }
-    guard header.number < .max else { throw SessionError(.refused) }
-    try chain.skip(to: header.number, allowance: SkippedKeys.maximumGap, at: now)
+    guard number < .max else { throw SessionError(.refused) }
+    try chain.skip(to: number, allowance: SkippedKeys.maximumGap, at: now)
     let (key, next) = chain.chain.stepped()
     chain.chain = next
-    chain.number = header.number + 1
+    chain.number = number + 1
     receiving = .chain(chain)
     trimSkipped(at: now)
     return key

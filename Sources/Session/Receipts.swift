@@ -11,16 +11,16 @@ struct Receipts: Sendable {
 
   private struct List: Sendable {
     /// Oldest first.
-    var full: [Set<EnvelopeDigest>] = []
-    var newest: Set<EnvelopeDigest> = []
+    var full: [Set<EnvelopeID>] = []
+    var newest: Set<EnvelopeID> = []
 
-    func contains(_ digest: EnvelopeDigest) -> Bool {
-      newest.contains(digest) || full.contains { $0.contains(digest) }
+    func contains(_ id: EnvelopeID) -> Bool {
+      newest.contains(id) || full.contains { $0.contains(id) }
     }
 
     /// Returns true if the oldest page was dropped to make room.
-    mutating func insert(_ digest: EnvelopeDigest) -> Bool {
-      newest.insert(digest)
+    mutating func insert(_ id: EnvelopeID) -> Bool {
+      newest.insert(id)
       guard newest.count == perPage else { return false }
       full.append(newest)
       newest = []
@@ -33,13 +33,13 @@ struct Receipts: Sendable {
   private var lists: [SessionID: List] = [:]
 
   /// Whether this envelope was accepted.
-  func contains(_ digest: EnvelopeDigest, of session: SessionID) -> Bool {
-    lists[session]?.contains(digest) ?? false
+  func contains(_ id: EnvelopeID, of session: SessionID) -> Bool {
+    lists[session]?.contains(id) ?? false
   }
 
   /// Notes an envelope. Returns true if the oldest were dropped to make room: ``kept`` are left.
-  mutating func insert(_ digest: EnvelopeDigest, of session: SessionID) -> Bool {
-    lists[session, default: List()].insert(digest)
+  mutating func insert(_ id: EnvelopeID, of session: SessionID) -> Bool {
+    lists[session, default: List()].insert(id)
   }
 
   /// Forgets a session's.

@@ -32,7 +32,7 @@ struct Session: Sendable {
     /// Unix seconds.
     let at: UInt64
     /// What its acknowledgement names.
-    let envelope: EnvelopeDigest
+    let envelope: EnvelopeID
   }
 
   /// sid
@@ -67,6 +67,8 @@ struct Session: Sendable {
   var turnAsked: TurnRequest?
   /// Bulk bytes since our keys turned. Not stored.
   var trafficBytes = 0
+  /// What was committed for sending when the newest link came or went. Not stored.
+  var committedBeforeLink: UInt64 = 0
 
   /// A session as it begins.
   init(secrets: SessionSecrets, ratchet: Ratchet, phase: Phase, isOurs: Bool, at now: UInt64) {
@@ -114,7 +116,7 @@ struct Session: Sendable {
     do {
       let envelope = try ratchet.seal(letter, associatedData: associatedData, crypto: crypto)
       committed += 1
-      return OutboxEntry(session: id, sequence: committed, digest: EnvelopeDigest(of: envelope), envelope: envelope)
+      return OutboxEntry(session: id, sequence: committed, id: try Envelope(parsing: envelope).id, envelope: envelope)
     } catch {
       throw SessionError(.internalFailure)
     }
@@ -122,9 +124,10 @@ struct Session: Sendable {
 
   /// Opens an envelope and takes note of what it proves. Throwing means that nothing has changed.
   mutating func open(
-    _ envelope: Envelope, prekeys: PrekeyRing, at now: UInt64
+    _ envelope: Envelope, prekeys: PrekeyRing, at now: UInt64, mayBeShort: Bool
   ) throws(SessionError) -> Letter {
-    let opened = try ratchet.open(envelope, associatedData: associatedData, prekeys: prekeys, at: now)
+    let opened = try ratchet.open(
+      envelope, associatedData: associatedData, prekeys: prekeys, at: now, mayBeShort: mayBeShort)
     if opened.beganChain {
       phase = .confirmed
       turned = now

@@ -15,14 +15,9 @@ public struct SessionCommit: Hashable, Sendable {
   /// Whether there is nothing to write.
   public var isEmpty: Bool { changes.isEmpty }
 
-  /// Whether losing all of it in a crash would only cost a resend: such a commit may wait for the next one.
+  /// Whether it only drops acknowledged envelopes. Losing that in a crash costs a resend, so it may wait for the next commit.
   public var canWait: Bool {
-    changes.allSatisfy { change in
-      switch change {
-      case .deleteOutbox, .trimReceived, .deleteReplays, .putState: true
-      default: false
-      }
-    }
+    changes.allSatisfy { if case .deleteOutbox = $0 { true } else { false } }
   }
 
   /// Appends a change. A session's older state in the same commit is dropped: only the last one counts.
@@ -48,11 +43,11 @@ public enum SessionChange: Hashable, Sendable {
   /// Inserts an envelope that must be sent until it is acknowledged.
   case putOutbox(OutboxEntry)
   /// The envelope was acknowledged.
-  case deleteOutbox(SessionID, EnvelopeDigest)
+  case deleteOutbox(SessionID, EnvelopeID)
   /// Deletes all of a session's envelopes.
   case deleteOutboxes(SessionID)
   /// Notes an accepted envelope, so that a repeated one is acknowledged again and does nothing else. Order matters.
-  case putReceived(SessionID, EnvelopeDigest, at: UInt64)
+  case putReceived(SessionID, EnvelopeID, at: UInt64)
   /// Keeps only that many of a session's accepted envelopes, the newest.
   case trimReceived(SessionID, keep: Int)
   /// Inserts or replaces a one-time pair minted for this peer.
@@ -78,15 +73,15 @@ public struct OutboxEntry: Hashable, Sendable {
   /// Its number in that session, from 1.
   public let sequence: UInt64
   /// What the acknowledgement will name; unique within the session.
-  public let digest: EnvelopeDigest
+  public let id: EnvelopeID
   /// The bytes.
   public let envelope: [UInt8]
 
   /// A row.
-  public init(session: SessionID, sequence: UInt64, digest: EnvelopeDigest, envelope: [UInt8]) {
+  public init(session: SessionID, sequence: UInt64, id: EnvelopeID, envelope: [UInt8]) {
     self.session = session
     self.sequence = sequence
-    self.digest = digest
+    self.id = id
     self.envelope = envelope
   }
 }

@@ -1,4 +1,3 @@
-internal import Primitives
 internal import Wire
 
 /// Names one session between two nodes: sixteen bytes that both derive from its key agreement.
@@ -33,9 +32,9 @@ public struct SessionID: Hashable, Sendable, CustomStringConvertible {
   public var description: String { Hex.encode(bytes) }
 }
 
-/// Names one envelope in an ACK: the first sixteen bytes of its SHA-256.
-public struct EnvelopeDigest: Hashable, Sendable {
-  /// Bytes of a digest.
+/// Names one envelope in an ACK: the first sixteen bytes of its commitment, which no other envelope has.
+public struct EnvelopeID: Hashable, Sendable {
+  /// Bytes of an envelope's name.
   public static let byteCount = 16
 
   private let value: Bytes16
@@ -43,26 +42,23 @@ public struct EnvelopeDigest: Hashable, Sendable {
   /// Sixteen bytes.
   public var bytes: [UInt8] { value.bytes }
 
-  /// The digest of an envelope.
-  public init(of envelope: [UInt8]) {
-    let digest = SHA256Hash.hash(envelope)
-    value = Bytes16(prefix: digest.span)
-  }
+  /// The first sixteen bytes of a longer commitment.
+  init(commitment: Span<UInt8>) { value = Bytes16(prefix: commitment) }
 
-  /// The digest of these sixteen bytes, or nil.
+  /// The name of these sixteen bytes, or nil.
   public init?(_ bytes: [UInt8]) {
     guard let value = Bytes16(bytes.span) else { return nil }
     self.value = value
   }
 
-  /// Reads a digest off a message.
+  /// Reads a name off a message.
   @_lifetime(reader: copy reader)
   init(from reader: inout ByteReader) throws(WireError) {
     value = try Bytes16(from: &reader)
   }
 }
 
-/// Sixteen public bytes without a heap allocation: a machine keeps thousands of digests, and every step copies some.
+/// Sixteen public bytes without a heap allocation: a machine keeps thousands of names, and every step copies some.
 private struct Bytes16: Hashable, Sendable {
   /// Big-endian, the first eight and the last.
   private let high: UInt64

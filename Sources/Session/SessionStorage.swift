@@ -3,7 +3,14 @@ internal import Wire
 
 /// How a session is stored: version, then every field in a fixed order. Read strictly; leaves here only sealed.
 extension Session {
-  private static let version: UInt8 = 1
+  /// In sessions of version 1 envelopes were named by a hash.
+  private static let version: UInt8 = 2
+
+  /// Whether an earlier version stored this: such a session is not gone on with.
+  static func isOutdated(stored bytes: Span<UInt8>) -> Bool {
+    var reader = ByteReader(bytes)
+    return (try? reader.u8()) == 1
+  }
 
   /// The state for the store.
   func stored(of peer: NodeID) -> StoredSecret {

@@ -8,6 +8,8 @@ public enum SessionTimes {
   public static let prekeyRotation: UInt64 = 7 * day
   /// Age at which signed prekeys die: the last bundle that names them has expired on every clock.
   public static let prekeyLife: UInt64 = prekeyRotation + bundleLife + 2 * clockSkew
+  /// How much older the bundle in an INIT may be than the newest one known of its sender: who is honest puts one of that day into it.
+  public static let bundleLag: UInt64 = prekeyRotation
   /// Age at which the lower node starts a fresh session, so that even a silent theft of everything has an end.
   public static let sessionLife: UInt64 = 7 * day
   /// How much longer the higher node waits for the lower one to do so before it does it itself.

@@ -16,11 +16,11 @@ extension Database {
         },
         outbox: try db.rows("SELECT * FROM outbox WHERE peer = ? ORDER BY session, sequence", key) {
           OutboxEntry(
-            session: try $0.session("session"), sequence: $0.unsigned("sequence"), digest: try $0.envelope("digest"),
+            session: try $0.session("session"), sequence: $0.unsigned("sequence"), id: try $0.envelope("digest"),
             envelope: $0.bytes("envelope"))
         },
         received: try db.rows("SELECT * FROM received WHERE peer = ? ORDER BY number", key) {
-          StoredReceipt(session: try $0.session("session"), digest: try $0.envelope("digest"))
+          StoredReceipt(session: try $0.session("session"), envelope: try $0.envelope("digest"))
         },
         pairs: try db.rows("SELECT * FROM pair WHERE peer = ? ORDER BY rowid", key) { try StoredBlob($0) },
         replays: try db.rows("SELECT * FROM replay WHERE peer = ? ORDER BY rowid", key) {
@@ -91,16 +91,16 @@ enum SessionWriter {
         INSERT INTO outbox VALUES (?, ?, ?, ?, ?) ON CONFLICT (peer, session, digest) DO UPDATE
         SET sequence = excluded.sequence, envelope = excluded.envelope
         """,
-        [peer, entry.session.bytes.column, entry.digest.bytes.column, entry.sequence.column, entry.envelope.column])
-    case .deleteOutbox(let session, let digest):
+        [peer, entry.session.bytes.column, entry.id.bytes.column, entry.sequence.column, entry.envelope.column])
+    case .deleteOutbox(let session, let envelope):
       try db.run(
-        "DELETE FROM outbox WHERE peer = ? AND session = ? AND digest = ?", [peer, session.bytes.column, digest.bytes.column])
+        "DELETE FROM outbox WHERE peer = ? AND session = ? AND digest = ?", [peer, session.bytes.column, envelope.bytes.column])
     case .deleteOutboxes(let session):
       try db.run("DELETE FROM outbox WHERE peer = ? AND session = ?", [peer, session.bytes.column])
-    case .putReceived(let session, let digest, at: let at):
+    case .putReceived(let session, let envelope, at: let at):
       try db.run(
         "INSERT OR IGNORE INTO received (peer, session, digest, at) VALUES (?, ?, ?, ?)",
-        [peer, session.bytes.column, digest.bytes.column, at.column])
+        [peer, session.bytes.column, envelope.bytes.column, at.column])
     case .trimReceived(let session, keep: let keep):
       try db.run(
         """
@@ -147,9 +147,9 @@ extension RowReader {
     return id
   }
 
-  fileprivate func envelope(_ name: String) throws(StoreError) -> EnvelopeDigest {
-    guard let digest = EnvelopeDigest(bytes(name)) else { throw bad(name) }
-    return digest
+  fileprivate func envelope(_ name: String) throws(StoreError) -> EnvelopeID {
+    guard let id = EnvelopeID(bytes(name)) else { throw bad(name) }
+    return id
   }
 }
 

@@ -78,11 +78,13 @@ private struct DurableEnd {
   let database: Database
   private let folder: StateFolder
   private var machine: PeerMachine
+  private var deferred: DeferredCommit
 
   var unacknowledged: Int { machine.unacknowledged }
 
   init(_ end: End, _ path: String, now: UInt64) async throws {
     machine = end.machine
+    deferred = DeferredCommit(peer: machine.peer.id)
     folder = try StateFolder.open(Locations(home: path))
     database = try Database(folder: folder, keys: try folder.unlock())
     let peer = machine.peer
@@ -90,13 +92,14 @@ private struct DurableEnd {
       NewPeer(id: peer.id, record: peer.bytes, name: "bench", addresses: [], added: now), alias: .given("bench"))
   }
 
-  /// Steps of a copy, which is kept once their one commit is on the disk.
+  /// Steps of a copy, which is kept once their one commit is on the disk, or waits for the next one as it does in a node.
   mutating func step(_ count: Int, _ body: (inout PeerMachine, Int) throws -> Outcome) async throws -> Outcome {
     var next = machine
     var whole = Outcome(peer: next.peer.id)
     for index in 0..<count { whole.absorb(try body(&next, index)) }
-    if !whole.commit.isEmpty { try await database.apply([whole.commit]) }
-    machine = next
+    var waiting = deferred
+    if let due = waiting.add(whole.commit) { try await database.apply([due]) }
+    (machine, deferred) = (next, waiting)
     return whole
   }
 }

@@ -52,18 +52,24 @@ struct Conversation {
   func startingRatchet() throws -> Ratchet { try keys.alice() }
 
   /// Seals a message and gives its place among the envelopes.
+  ///
+  /// - Parameter isKnown: whether the other side has acknowledged an envelope of the chain.
   @discardableResult
-  mutating func seal(_ side: Side, _ text: String? = nil) throws -> Int {
+  mutating func seal(_ side: Side, isKnown: Bool = false) throws -> Int {
     sequences[side, default: 0] += 1
     let number = sequences[side, default: 0]
-    let payload = Array((text ?? #"{"type":"note","from":"\#(side.rawValue)","n":\#(number)}"#).utf8)
+    let payload = Array(#"{"type":"note","from":"\#(side.rawValue)","n":\#(number)}"#.utf8)
     let letter = try Letter(sequence: number, seen: 0, payload: payload)
     let log = SealLog(crypto)
     let data = associatedData
-    let envelope = try with(side) { try $0.seal(letter, associatedData: data, crypto: log.crypto) }
+    let envelope = try with(side) { ratchet in
+      ratchet.setNewestChain(isKnown: isKnown)
+      return try ratchet.seal(letter, associatedData: data, crypto: log.crypto)
+    }
     envelopes.append(envelope)
-    let step = VectorCase().text("do", "seal").text("by", side.rawValue).number("seq", number).number("seen", 0)
+    var step = VectorCase().text("do", "seal").text("by", side.rawValue).number("seq", number).number("seen", 0)
       .hex("payload", payload)
+    if isKnown { step = step.flag("known", true) }
     steps.append(log.noted(in: step).hex("envelope", envelope).expect(.ok))
     return envelopes.count - 1
   }
@@ -101,6 +107,11 @@ struct Conversation {
 
   mutating func refuse(by side: Side, _ bytes: [UInt8]) throws { steps.append(step(side, bytes).expect(.refused)) }
 
+  /// The other side refuses an envelope because of the way by which it comes.
+  mutating func refuse(_ index: Int, byWayOf way: String) throws {
+    steps.append(step(try side(of: index), envelopes[index]).text("by way of", way).expect(.refused))
+  }
+
   private func step(_ side: Side, _ bytes: [UInt8]) -> VectorCase {
     let step = VectorCase().text("do", "open").text("by", side.rawValue).number("now", now)
     guard let index = envelopes.firstIndex(of: bytes) else { return step.hex("envelope", bytes) }
@@ -122,6 +133,15 @@ struct Conversation {
       defer { bob = ratchet }
       return try body(&ratchet)
     }
+  }
+}
+
+extension Ratchet {
+  /// Whether the other side has acknowledged an envelope of our newest chain.
+  mutating func setNewestChain(isKnown: Bool) {
+    guard case .chain(var chain) = sending else { return }
+    chain.isKnown = isKnown
+    sending = .chain(chain)
   }
 }
 
@@ -152,11 +172,13 @@ struct ConversationKeys {
   /// Opens an envelope at one side; at B the first one makes the ratchet. Throwing means that nothing has changed.
   static func open(
     _ bytes: [UInt8], by side: Conversation.Side, alice: inout Ratchet, bob: inout Ratchet?, _ keys: ConversationKeys,
-    at now: UInt64
+    at now: UInt64, isOnLink: Bool = true
   ) throws -> Ratchet.Opened {
     guard let envelope = try? Envelope(parsing: bytes.span) else { throw Refusal(failure: .refused) }
     let data = keys.secrets.associatedData
-    guard side == .b else { return try alice.open(envelope, associatedData: data, prekeys: keys.a, at: now) }
+    guard side == .b else {
+      return try alice.open(envelope, associatedData: data, prekeys: keys.a, at: now, mayBeShort: isOnLink)
+    }
     var ratchet: Ratchet
     if let bob {
       ratchet = bob
@@ -165,7 +187,7 @@ struct ConversationKeys {
         responding: keys.secrets, prekeys: try keys.b.current(), confirmationKey: try keys.a.current().kem.publicKey,
         first: envelope)
     }
-    let opened = try ratchet.open(envelope, associatedData: data, prekeys: keys.b, at: now)
+    let opened = try ratchet.open(envelope, associatedData: data, prekeys: keys.b, at: now, mayBeShort: isOnLink)
     bob = ratchet
     return opened
   }

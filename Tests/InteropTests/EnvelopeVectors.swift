@@ -37,6 +37,9 @@ enum EnvelopeVectors: VectorKind {
       try seal("a header of flag 03", "As in B's first chain.", header(0, .confirm(first, second))) {
         $0.hex("payload", hello)
       },
+      try seal("a short header", "As in a chain that the receiver has acknowledged.", [4, 0, 0, 0, 7]) {
+        $0.hex("payload", Array(#"{"type":"turned"}"#.utf8)).number("seq", 9).number("seen", 12)
+      },
       try seal("no payload", "JSON of 0 bytes makes 256.", none) { $0.hex("payload", []) },
     ]
     for size in [236, 237, 32_748, 32_749, 49_132] {
@@ -88,7 +91,7 @@ enum EnvelopeVectors: VectorKind {
       ("next CKp", stepped.next.pq.bytes.copyBytes()), ("header key", Array(header[..<32])),
       ("header nonce", Array(header[32...])),
       ("prk", prk), ("message key", Array(message[..<32])), ("message nonce", Array(message[32..<44])),
-      ("commit", Array(message[44...])), ("envelope", envelope),
+      ("commit", Array(message[44...])), ("envelope", envelope), ("envelope name", try Envelope(parsing: envelope).id.bytes),
     ]
   }
 
@@ -149,6 +152,11 @@ enum EnvelopeVectors: VectorKind {
       open("an unknown flag", "04 in the header.", raw(header: replacing(header, at: 40, 4), plain()).bytes()),
       open("a flag without its ciphertext", "02, and no ct768.", raw(header: replacing(header, at: 40, 2), plain()).bytes()),
       open("a header with a byte more", "Bytes left over.", raw(header: header + [0], plain()).bytes()),
+      open("an envelope with a short header", "Five bytes.", raw(header: [4, 0, 0, 0, 7], plain()).bytes(), .ok)
+        .hex("header", [4, 0, 0, 0, 7]).number("seq", 1).number("seen", 0).hex("payload", payload),
+      open("a short header with another flag", "03 before N.", raw(header: [3, 0, 0, 0, 7], plain()).bytes()),
+      open("a short header with a byte less", "Three bytes of N.", raw(header: [4, 0, 0, 7], plain()).bytes()),
+      open("a short header with a byte more", "Bytes left over.", raw(header: [4, 0, 0, 0, 7, 0], plain()).bytes()),
       open(
         "a header with an unreduced key", "The first coefficient of ek768 is 3,329.",
         raw(header: unreduced(header), plain()).bytes()),
@@ -190,17 +198,22 @@ enum EnvelopeVectors: VectorKind {
   private static func open(_ vector: VectorCase, committed: UInt64) throws {
     let bytes = try vector.hex("envelope")
     guard let envelope = try? Envelope(parsing: bytes.span) else { throw Refusal(failure: .refused) }
-    guard let header = envelope.header(under: try secret(vector, "HK")) else { throw Refusal(failure: .refused) }
+    let header = try readAndWritten(envelope, try secret(vector, "HK"))
     let chains = ChainKeys(ec: try secret(vector, "CKe"), pq: try secret(vector, "CKp"))
     let letter = try envelope.letter(under: chains.stepped().messageKey, associatedData: try vector.hex("AD"))
     try require(letter.seen <= committed, else: .rollback)
-    let block = RatchetHeader.kemBlock(header.keys.kem, header.encapsulation)
-    try vector.same(
-      "header",
-      RatchetHeader.encode(
-        dh: header.keys.dh, previousCount: header.previousCount, number: header.number, kemBlock: block))
+    try vector.same("header", header)
     try vector.same("seq", letter.sequence)
     try vector.same("seen", letter.seen)
     try vector.same("payload", letter.payload)
+  }
+
+  /// A header's bytes, made again of what was read from them.
+  private static func readAndWritten(_ envelope: Envelope, _ key: SecretBox) throws -> [UInt8] {
+    if let header = envelope.shortHeader(under: key) { return header.encoded }
+    guard let header = envelope.header(under: key) else { throw Refusal(failure: .refused) }
+    let block = RatchetHeader.kemBlock(header.keys.kem, header.encapsulation)
+    return RatchetHeader.encode(
+      dh: header.keys.dh, previousCount: header.previousCount, number: header.number, kemBlock: block)
   }
 }

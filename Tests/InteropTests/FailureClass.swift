@@ -40,7 +40,7 @@ extension FailureClass {
     switch code {
     case .malformed, .tooLarge, .unsupportedVersion: self = .malformed
     case .wrongOwner, .wrongAddressee: self = .identity
-    case .expired, .notYetValid: self = .time
+    case .expired, .notYetValid, .outdated: self = .time
     case .badSignature: self = .signature
     case .unknownPrekey: self = .unknown
     case .refused: self = .refused

@@ -13,7 +13,7 @@ enum FrameVectors: VectorKind {
   static func make(_ recorder: Recorder) throws -> [VectorCase] { try frames() + badFrames() + cards() + introductions() }
 
   private static let sid = [UInt8](0x10...0x1F)
-  private static let digest = [UInt8](0x30...0x3F)
+  private static let name = [UInt8](0x30...0x3F)
 
   private static func frame(_ name: String, _ about: String, _ bytes: [UInt8]) -> VectorCase {
     VectorCase(name, about, op: "frame").hex("frame", bytes).number("type", bytes.first ?? 0)
@@ -21,18 +21,18 @@ enum FrameVectors: VectorKind {
 
   private static func frames() throws -> [VectorCase] {
     let envelope = [UInt8](repeating: 0xEE, count: 40)
-    let counters = [(sid, 7, 0), (digest, 0, 1 << 40)].map { sid, committed, seen in
+    let counters = [(sid, 7, 0), (name, 0, 1 << 40)].map { sid, committed, seen in
       VectorCase().hex("sid", sid).number("committed", committed).number("seen", seen)
     }
     let most = (0..<64).map { VectorCase().hex("sid", sid).number("committed", $0).number("seen", 0) }
     return try [
       frame("ENVELOPE", "A session, and bytes.", [1] + sid + envelope).hex("sid", sid).hex("envelope", envelope),
       frame("ENVELOPE without one", "It parses; it will not open.", [1] + sid).hex("sid", sid).hex("envelope", []),
-      frame("ACK", "A session, and the digest of an envelope.", [3] + sid + digest).hex("sid", sid).hex("digest", digest),
+      frame("ACK", "A session, and the name of an envelope.", [3] + sid + name).hex("sid", sid).hex("envelope name", name),
       frame("COUNTERS without a session", "A heartbeat.", [4]).parts("counters", []),
       frame("COUNTERS", "Two sessions.", [4] + counters.flatMap { try bytes(ofCounter: $0) }).parts("counters", counters),
       frame("COUNTERS of 64 sessions", "The most.", [4] + most.flatMap { try bytes(ofCounter: $0) }).parts("counters", most),
-      frame("BUNDLE_REQ", "A nonce.", [5] + digest).hex("nonce", digest),
+      frame("BUNDLE_REQ", "A nonce.", [5] + name).hex("nonce", name),
       frame("BUNDLE", "Not looked into.", [6, 1, 2, 3]).hex("bundle", [1, 2, 3]),
       frame("RESET", "A session.", [7] + sid).hex("sid", sid),
       frame("RESET of whatever was started", "Sixteen zeros.", [7] + [UInt8](repeating: 0, count: 16))
@@ -63,8 +63,8 @@ enum FrameVectors: VectorKind {
       ("ENVELOPE with half a sid", "8 bytes.", [1] + sid[..<8]),
       ("ENVELOPE that is too long", "53,118 bytes.", [1] + sid + [UInt8](repeating: 0, count: 53_118)),
       ("INIT without anything", "A type.", [2]),
-      ("ACK without its digest", "A sid alone.", [3] + sid),
-      ("ACK and a byte", "Bytes left over.", [3] + sid + digest + [0]),
+      ("ACK without a name", "A sid alone.", [3] + sid),
+      ("ACK and a byte", "Bytes left over.", [3] + sid + name + [0]),
       ("COUNTERS cut in a session", "31 bytes.", [4] + counter.dropLast()),
       ("COUNTERS of 65 sessions", "One too many.", [4] + counters),
       ("BUNDLE_REQ with a short nonce", "15 bytes.", [5] + sid.dropLast()),
@@ -163,9 +163,9 @@ enum FrameVectors: VectorKind {
     case .envelope(let id, let envelope):
       try vector.same("sid", id.bytes)
       try vector.same("envelope", envelope)
-    case .ack(let id, let digest):
+    case .ack(let id, let name):
       try vector.same("sid", id.bytes)
-      try vector.same("digest", digest.bytes)
+      try vector.same("envelope name", name.bytes)
     case .counters(let list):
       let recorded = try vector.parts("counters")
       try insist(recorded.count == list.count, "another number of sessions")

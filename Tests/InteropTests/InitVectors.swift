@@ -26,8 +26,11 @@ enum InitVectors {
     let base = VectorCase("an INIT", "With a one-time pair.", op: "init").part("B", bob.vector.without("record"))
       .hex("peer record", alice.record.bytes).part("prekeys", bob.prekeyVector).parts("pairs", [pair.vector])
       .number("now", vectorTime)
-    func bad(_ name: String, _ about: String, _ bytes: [UInt8], _ expected: FailureClass) -> VectorCase {
-      base.renamed(name, about).hex("init", bytes).expect(expected)
+    func bad(
+      _ name: String, _ about: String, _ bytes: [UInt8], _ expected: FailureClass, newest: UInt64? = nil
+    ) -> VectorCase {
+      let base = base.renamed(name, about)
+      return (newest.map { base.number("newest", $0) } ?? base).hex("init", bytes).expect(expected)
     }
     func patched(_ place: Int, _ bytes: [UInt8], in initiation: [UInt8]? = nil) -> [UInt8] {
       let initiation = initiation ?? good.bytes
@@ -36,6 +39,7 @@ enum InitVectors {
     let other = try Party(seed: 103, recorder)
     let asked = try AgreementVectors.issue(alice, for: bob.id, nonce: [UInt8](1...16))
     let expired = try AgreementVectors.issue(alice, for: bob.id, at: vectorTime - 31 * 86_400)
+    let week = try maker.initiation(own: try AgreementVectors.issue(alice, for: bob.id, at: vectorTime - 8 * 86_400))
     let foreign = try AgreementVectors.issue(alice, for: other.id)
     let stranger = try AgreementVectors.issue(other, for: bob.id)
     let head = Initiation.headBytes
@@ -64,6 +68,17 @@ enum InitVectors {
       bad("an unknown pair", "No pair has this id.", patched(Place.pairID, [9, 9, 9, 9]), .unknown),
       base.renamed("a pair that was used", "B has deleted it.").parts("pairs", []).hex("init", good.bytes).expect(.unknown),
       bad("an expired bundle in it", "A's prekeys, 31 days old.", try maker.initiation(own: expired).bytes, .time),
+      bad(
+        "a bundle of long ago in it", "Eight days older than the newest that B knows of A.", week.bytes, .time,
+        newest: vectorTime),
+      base.renamed("a bundle of last week in it", "Seven days older than the newest that B knows of A, and not more.")
+        .number("newest", vectorTime - 86_400).hex("init", week.bytes).hex("sid", week.sid).hex("payload", Maker.hello).expect(
+          .ok),
+      base.renamed(
+        "a bundle of long ago in it, and a clock that was ahead", "B knows one from the future, which counts for nothing."
+      )
+      .number("newest", vectorTime + 3_601).hex("init", week.bytes).hex("sid", week.sid).hex("payload", Maker.hello).expect(
+        .ok),
       bad(
         "a bundle for somebody else in it", "A's prekeys for another node.", try maker.initiation(own: foreign).bytes, .identity
       ),
@@ -116,6 +131,7 @@ enum InitVectors {
       identity: try Party.identity(vector, "B"), peer: try IdentityRecord(parsing: record.span),
       prekeys: try Party.ring(try Party.prekeySeeds(try vector.part("prekeys"))), hello: Maker.hello, crypto: .system)
     machine.pairs = try vector.parts("pairs").map { try RecordedPair($0).pair }
+    if vector.has("newest") { machine.book.newestBundle = try vector.number("newest") }
     let initiation = try Initiation(parsing: bytes.span)
     try insist(initiation.encoded == bytes, "INIT is written otherwise than it was read")
     let outcome = try machine.receive(.initiation(initiation), at: now)

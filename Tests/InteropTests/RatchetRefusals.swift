@@ -60,6 +60,43 @@ extension RatchetScripts {
         try talk.open(talk.seal(.a))
         try talk.refuse(by: .a, talk.envelopes[0])
       },
+      Script("a chain that begins with a short header", "Under NHKr there is none, though the next message opens.") { talk in
+        try confirm(&talk)
+        let first = try talk.seal(.b)
+        let second = try talk.seal(.b, isKnown: true)
+        try talk.refuse(second)
+        try talk.open(first)
+        try talk.open(second)
+        try talk.open(talk.seal(.a))
+        try talk.seal(.b)
+        try talk.refuse(talk.seal(.b, isKnown: true))
+      },
+      Script("a short header in the first INIT", "B knows nothing yet.") { talk in
+        try talk.seal(.a)
+        try talk.refuse(talk.seal(.a, isKnown: true))
+      },
+      Script("a short header in a later INIT", "Its session is known, and so is its chain.") { talk in
+        try talk.open(talk.seal(.a))
+        try talk.refuse(talk.seal(.a, isKnown: true), byWayOf: "INIT")
+      },
+      Script("a short header by another way than a link", "Handed in by a carrier.") { talk in
+        try confirm(&talk)
+        try talk.open(talk.seal(.b))
+        try talk.refuse(talk.seal(.b, isKnown: true), byWayOf: "carrier")
+      },
+      Script("a short header again", "Its key is gone.") { talk in
+        try confirm(&talk)
+        try talk.open(talk.seal(.b))
+        let short = try talk.seal(.b, isKnown: true)
+        try talk.open(short)
+        try talk.refuse(short)
+      },
+      Script("a short header too far on", "1,001 messages after the last.") { talk in
+        try confirm(&talk)
+        try talk.open(talk.seal(.b))
+        try talk.lose(.b, 1_001)
+        try talk.refuse(talk.seal(.b, isKnown: true))
+      },
       Script("another KB in a chain", "One bit of ek768.") { talk in
         try talk.open(talk.seal(.a))
         try talk.refuse(by: .b, forged(talk, .a) { $0[50] ^= 1 })

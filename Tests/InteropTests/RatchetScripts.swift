@@ -84,6 +84,38 @@ enum RatchetScripts {
       Script("two thousand keys", "Three gaps of 999: the first is forgotten but for two keys, the others are kept.") { talk in
         try twoThousandKeys(&talk)
       },
+      Script("short headers", "Once a chain is known, in any order, and with losses; the next chain begins with a full one.") {
+        talk in
+        try confirm(&talk)
+        for side: Conversation.Side in [.b, .a] {
+          try talk.open(talk.seal(side))
+          let short = try (0..<4).map { _ in try talk.seal(side, isKnown: true) }
+          for index in [2, 0, 3] { try talk.open(short[index]) }
+          try talk.refuse(short[0])
+          try talk.open(talk.seal(side))
+        }
+      },
+      Script("late short headers of older chains", "They open under the key of the chain that was left behind.") { talk in
+        try confirm(&talk)
+        try talk.open(talk.seal(.b))
+        let first = try (0..<2).map { _ in try talk.seal(.b, isKnown: true) }
+        try talk.open(talk.seal(.a))
+        try talk.open(talk.seal(.b))
+        let second = try (0..<3).map { _ in try talk.seal(.b, isKnown: true) }
+        try talk.open(second[2])
+        try talk.open(talk.seal(.a))
+        try talk.open(talk.seal(.b))
+        for index in [second[0], first[1], second[1], first[0]] { try talk.open(index) }
+        try talk.refuse(first[1])
+      },
+      Script("a short header waits for a link", "Refused as it is carried or in an INIT, taken on a link.") { talk in
+        try confirm(&talk)
+        try talk.open(talk.seal(.b))
+        let short = try talk.seal(.b, isKnown: true)
+        try talk.refuse(short, byWayOf: "INIT")
+        try talk.refuse(short, byWayOf: "carrier")
+        try talk.open(short)
+      },
       Script("nothing changes by what is refused", "Bad envelopes between good ones.") { talk in
         let first = try talk.seal(.a)
         try talk.refuse(by: .b, flipped(talk.envelopes[first], at: -1))

@@ -266,7 +266,7 @@ import Wire
         signatures += outcome.events.count { if case .batchHandedOver = $0 { true } else { false } }
         // Acknowledged at once, so that nothing holds the next one back.
         for entry in outcome.commit.changes.compactMap({ if case .putOutbox(let entry) = $0 { entry } else { nil } }) {
-          store.apply(try machine.receive(.ack(entry.session, entry.digest), at: now).commit)
+          store.apply(try machine.receive(.ack(entry.session, entry.id), at: now).commit)
         }
         for case .putPair(let id, _) in outcome.commit.changes { minted.insert(id) }
       }

@@ -14,7 +14,7 @@ import Wire
       identity: a.identity, peer: b.record, bundle: bundle, own: own, crypto: a.crypto)
     let counters = SessionCounters(session: id, committed: 7, seen: .max)
     return [
-      .envelope(id, [1, 2, 3]), .initiation(Initiation(head: head, envelope: [9, 9])), .ack(id, EnvelopeDigest(of: [1])),
+      .envelope(id, [1, 2, 3]), .initiation(Initiation(head: head, envelope: [9, 9])), .ack(id, try envelopeID(1)),
       .counters([]), .counters([counters, counters]), .bundleRequest([UInt8](repeating: 4, count: 16)),
       .bundle(bundle.bytes), .reset(id),
       .pairAccepted(Introduction(record: a.record.bytes, bundle: own.bytes, card: try Card(name: "n", addresses: []))),

@@ -103,7 +103,7 @@ import Wire
       let entry = try #require(simulator.ends[0].store.snapshot.outbox.first)
       simulator.wire = [[], []]
       let link = simulator.link
-      try simulator.step(0) { try $0.receive(.ack(entry.session, entry.digest), on: link, at: $1) }
+      try simulator.step(0) { try $0.receive(.ack(entry.session, entry.id), on: link, at: $1) }
       // …and none sooner than the interval allows.
       try simulator.step(0) { try $0.noteTraffic(bytes: 1, at: $1) }
       #expect(turnsAskedFor() == 0, "round \(round)")
@@ -202,8 +202,8 @@ import Wire
     let gone = try #require(SessionID([UInt8](repeating: 7, count: 16)))
     simulator.ends[0].store.damage { snapshot in
       for number in 0..<100 {
-        let digest = EnvelopeDigest(of: [UInt8(number)])
-        snapshot.received.append(StoredReceipt(session: gone, digest: digest))
+        guard let envelope = EnvelopeID([UInt8](repeating: UInt8(number), count: 16)) else { continue }
+        snapshot.received.append(StoredReceipt(session: gone, envelope: envelope))
       }
     }
     let kept = simulator.ends[0].store.snapshot.received.filter { $0.session != gone }

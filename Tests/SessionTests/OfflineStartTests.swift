@@ -96,7 +96,7 @@ import Wire
     let unknown = try #require(SessionID([UInt8](repeating: 9, count: 16)))
     let (a, b) = (simulator.ends[0].party, simulator.ends[1].party)
     let frames: [LinkFrame] = [
-      .ack(id, EnvelopeDigest(of: [])), .counters([SessionCounters(session: id, committed: .max, seen: .max)]),
+      .ack(id, try envelopeID(1)), .counters([SessionCounters(session: id, committed: .max, seen: .max)]),
       .bundleRequest([UInt8](repeating: 1, count: 16)), .bundle(try a.bundle(for: b.id).bundle.bytes), .reset(id),
       .reset(.none), .pairRefused(.used), .close,
     ]

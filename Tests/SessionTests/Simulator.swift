@@ -26,9 +26,9 @@ struct MemoryStore {
       snapshot.sessions.append(StoredSession(id: id, bytes: secret.sealed(with: stateKey)))
     case .deleteSession(let id): snapshot.sessions.removeAll { $0.id == id }
     case .putOutbox(let entry): snapshot.outbox.append(entry)
-    case .deleteOutbox(let id, let digest): snapshot.outbox.removeAll { $0.session == id && $0.digest == digest }
+    case .deleteOutbox(let id, let envelope): snapshot.outbox.removeAll { $0.session == id && $0.id == envelope }
     case .deleteOutboxes(let id): snapshot.outbox.removeAll { $0.session == id }
-    case .putReceived(let id, let digest, _): snapshot.received.append(StoredReceipt(session: id, digest: digest))
+    case .putReceived(let id, let envelope, _): snapshot.received.append(StoredReceipt(session: id, envelope: envelope))
     case .trimReceived(let id, let keep):
       let kept = snapshot.received.filter { $0.session == id }.suffix(keep)
       snapshot.received.removeAll { $0.session == id }
@@ -53,10 +53,13 @@ struct Simulator {
     var party: Party
     var machine: PeerMachine
     var store: MemoryStore
+    /// What the machine has done and the store has not.
+    var deferred: DeferredCommit
+    var commits = 0
     var delivered: [Delivered] = []
     var events: [SessionEvent] = []
     /// Every envelope that ever left, by session and number: a number must never stand for two envelopes.
-    var sent: [SessionID: [UInt64: EnvelopeDigest]] = [:]
+    var sent: [SessionID: [UInt64: EnvelopeID]] = [:]
     var frames = 0
 
     var texts: [String] {
@@ -94,8 +97,12 @@ struct Simulator {
 
   init(_ lower: Party, _ higher: Party) {
     ends = [
-      End(party: lower, machine: lower.machine(for: higher.record), store: MemoryStore(peer: higher.record)),
-      End(party: higher, machine: higher.machine(for: lower.record), store: MemoryStore(peer: lower.record)),
+      End(
+        party: lower, machine: lower.machine(for: higher.record), store: MemoryStore(peer: higher.record),
+        deferred: DeferredCommit(peer: higher.id)),
+      End(
+        party: higher, machine: higher.machine(for: lower.record), store: MemoryStore(peer: lower.record),
+        deferred: DeferredCommit(peer: lower.id)),
     ]
   }
 
@@ -109,7 +116,10 @@ struct Simulator {
     var next = ends[end].machine
     let outcome = try body(&next, now)
     if crash == .beforeCommit { return try restart(end) }
-    ends[end].store.apply(outcome.commit)
+    if let due = ends[end].deferred.add(outcome.commit) {
+      ends[end].store.apply(due)
+      ends[end].commits += 1
+    }
     ends[end].machine = next
     ends[end].events += outcome.events
     if crash == .beforeSending {
@@ -129,22 +139,30 @@ struct Simulator {
       case .envelope(let id, let bytes): (id, bytes)
       default: nil
       }
-    if let envelope {
-      let digest = EnvelopeDigest(of: envelope.bytes)
-      let known = ends[end].store.snapshot.outbox.first { $0.digest == digest }
+    if let envelope, let name = try? Envelope(parsing: envelope.bytes).id {
+      let known = ends[end].store.snapshot.outbox.first { $0.id == name }
       if let known {
-        let before = ends[end].sent[envelope.id, default: [:]].updateValue(digest, forKey: known.sequence)
-        #expect(before == nil || before == digest || isRolledBack, "a number stands for one envelope")
+        let before = ends[end].sent[envelope.id, default: [:]].updateValue(name, forKey: known.sequence)
+        #expect(before == nil || before == name || isRolledBack, "a number stands for one envelope")
       }
     }
     wire[1 - end].append(frame.encoded)
     tape.append((end, frame.encoded))
   }
 
+  /// What waits for the store has waited long enough.
+  mutating func flush(_ end: Int) {
+    if let due = ends[end].deferred.add(SessionCommit(peer: ends[end].machine.peer.id), isDue: true) {
+      ends[end].store.apply(due)
+    }
+  }
+
   /// The process dies and comes back with what the store has.
   mutating func restart(_ end: Int) throws {
     cut()
     let party = ends[end].party
+    // What waited for the store is lost.
+    ends[end].deferred = DeferredCommit(peer: ends[end].machine.peer.id)
     ends[end].machine = try PeerMachine(
       identity: party.identity, snapshot: ends[end].store.snapshot, prekeys: party.prekeys, hello: ends[end].machine.hello,
       crypto: party.crypto, key: stateKey)
@@ -199,6 +217,7 @@ struct Simulator {
   /// Time passes, with ticks at both ends.
   mutating func wait(_ seconds: UInt64) throws {
     now += seconds
+    for end in 0...1 { flush(end) }
     for end in 0...1 { try step(end) { try $0.tick(at: $1) } }
     try settle()
   }

@@ -171,6 +171,12 @@ struct SeededGenerator: RandomNumberGenerator {
   }
 }
 
+/// The name of an envelope that nobody has sealed.
+func envelopeID(_ byte: UInt8) throws -> EnvelopeID {
+  guard let id = EnvelopeID([UInt8](repeating: byte, count: EnvelopeID.byteCount)) else { throw SessionError(.internalFailure) }
+  return id
+}
+
 func json(_ type: String, _ text: String) -> [UInt8] {
   JSONValue.object([.init("text", .string(text)), .init("type", .string(type))]).serialized()
 }

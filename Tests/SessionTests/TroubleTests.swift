@@ -138,17 +138,18 @@ import Wire
     book.started = 8
     book.retired = [try #require(SessionID([UInt8](repeating: 3, count: 16)))]
     let stored = book.stored
-    let first = [1] + stored.dropFirst().dropLast(2)
-    let read = try PeerBook(stored: first)
-    #expect(read == book)
+    // Version 1 ended before the batch and the troubles, version 2 before the newest bundle.
+    let first = [1] + stored.dropFirst().dropLast(2 + 8)
+    #expect(try PeerBook(stored: first) == book)
+    #expect(try PeerBook(stored: [2] + stored.dropFirst().dropLast(8)) == book)
     _ = book.troubles.note(.rollback, at: 9)
     book.batch = HandedBatch(
-      issued: 5, generation: 6, session: book.retired[0], envelope: EnvelopeDigest(of: [1]), pairs: [1, 2, 3])
+      issued: 5, generation: 6, session: book.retired[0], envelope: try envelopeID(1), pairs: [1, 2, 3])
     let again = try PeerBook(stored: book.stored)
     #expect(again == book)
     let bytes = book.stored
     for cut in 0..<bytes.count { #expect(throws: SessionError(.corruptState)) { try PeerBook(stored: Array(bytes[..<cut])) } }
     #expect(throws: SessionError(.corruptState)) { try PeerBook(stored: bytes + [0]) }
-    #expect(throws: SessionError(.corruptState)) { try PeerBook(stored: [3] + bytes.dropFirst()) }
+    #expect(throws: SessionError(.corruptState)) { try PeerBook(stored: [4] + bytes.dropFirst()) }
   }
 }

@@ -64,10 +64,10 @@ import Testing
     commit.append(.putPair(9, secret(mark)))
     commit.append(.putState(mark))
     commit.append(.putHeldBundle(mark))
-    commit.append(.putReceived(session(1), EnvelopeDigest(of: mark), at: 1))
+    commit.append(.putReceived(session(1), envelopeID(99), at: 1))
     commit.append(.putReplay(ReplayEntry(hash: digest(6), session: session(1), expires: 9)))
     commit.append(
-      .putOutbox(OutboxEntry(session: session(1), sequence: 1, digest: EnvelopeDigest(of: mark), envelope: mark)))
+      .putOutbox(OutboxEntry(session: session(1), sequence: 1, id: envelopeID(99), envelope: mark)))
     let peer = NewPeer(id: node(1), record: mark, name: "n", addresses: [], added: 1)
     _ = try await state.database.addPeer(peer, alias: .wanted("gone"), commits: [commit])
     try await state.pair(2, alias: "stays")

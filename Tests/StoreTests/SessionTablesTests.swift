@@ -6,6 +6,9 @@ import Testing
 
 func session(_ byte: UInt8) -> SessionID { SessionID([UInt8](repeating: byte, count: 16))! }
 
+/// The name of an envelope that nobody has sealed.
+func envelopeID(_ byte: UInt8) -> EnvelopeID { EnvelopeID([UInt8](repeating: byte, count: 16))! }
+
 func commit(_ peer: UInt8, _ changes: [SessionChange]) -> SessionCommit {
   var commit = SessionCommit(peer: node(peer))
   for change in changes { commit.append(change) }
@@ -23,9 +26,9 @@ func opened(_ sealed: [UInt8]) throws -> [UInt8] {
 
 @Suite struct SessionTablesTests {
   private func envelope(_ byte: UInt8) -> [UInt8] { pattern(30, seed: byte) }
-  private func name(_ byte: UInt8) -> EnvelopeDigest { EnvelopeDigest(of: envelope(byte)) }
+  private func name(_ byte: UInt8) -> EnvelopeID { envelopeID(byte) }
   private func entry(_ sequence: UInt64, _ byte: UInt8) -> OutboxEntry {
-    OutboxEntry(session: session(1), sequence: sequence, digest: name(byte), envelope: envelope(byte))
+    OutboxEntry(session: session(1), sequence: sequence, id: name(byte), envelope: envelope(byte))
   }
 
   @Test func aPeersStateComesBackWholeAndInOrder() async throws {
@@ -46,7 +49,7 @@ func opened(_ sealed: [UInt8]) throws -> [UInt8] {
     #expect(snapshot.peer == [1, 1, 2])
     #expect(Set(snapshot.sessions.map(\.id)) == [session(1), session(2)])
     #expect(snapshot.outbox == [entry(1, 1), entry(2, 2)])
-    #expect(snapshot.received.map(\.digest) == [name(9), name(8)])
+    #expect(snapshot.received.map(\.envelope) == [name(9), name(8)])
     #expect(snapshot.pairs.map(\.id) == [70_000])
     #expect(try snapshot.pairs.map { try opened($0.bytes) } == [[7]])
     #expect(snapshot.replays == [replay])
@@ -89,7 +92,7 @@ func opened(_ sealed: [UInt8]) throws -> [UInt8] {
     #expect(try snapshot.pairs.map { try opened($0.bytes) } == [[8]])
     #expect(snapshot.state == [7])
     #expect(snapshot.replays.map(\.hash) == [digest(2)])
-    #expect(snapshot.received.filter { $0.session == session(1) }.map(\.digest) == [name(2), name(3)])
+    #expect(snapshot.received.filter { $0.session == session(1) }.map(\.envelope) == [name(2), name(3)])
     #expect(snapshot.received.filter { $0.session == session(2) }.count == 1)
     try await state.database.apply([commit(1, [.deleteOutboxes(session(1)), .trimReceived(session(1), keep: 0)])])
     snapshot = try #require(try await state.database.loadPeer(node(1)))

@@ -3,7 +3,7 @@
 from pawl_peer import envelope
 from pawl_peer.envelope import Envelope, Letter
 from pawl_peer.primitives import cut, expand, extract
-from pawl_peer.ratchet import Chains, Header
+from pawl_peer.ratchet import Chains, parse_header
 
 from .case import As, Case, Checks, Mismatch, Refusal, insist
 
@@ -26,13 +26,14 @@ def _seal(case: Case) -> None:
         "commit": commit,
     }.items():
         case.same(name, ours)
-    header = Header.parse(case.hex("header"))
+    header = parse_header(case.hex("header"))
     letter = Letter(case["seq"], case["seen"], case.content("payload"))
     case.same("envelope", envelope.seal_with(case.hex("HK"), header, keys, case.hex("AD"), letter.encode(), case.hex("salt")))
     # And back.
     parsed = Envelope.parse(case.hex("envelope"))
     case.same("header", parsed.open_header(case.hex("HK")))
     insist(Letter.parse(parsed.open_message(keys, case.hex("AD"))) == letter, "another letter")
+    case.same("envelope name", envelope.name(case.hex("envelope")))
 
 
 def _open(case: Case) -> None:
@@ -41,7 +42,7 @@ def _open(case: Case) -> None:
         data = parsed.open_header(case.hex("HK"))
         if data is None:
             raise Refusal("refused")
-        header = Header.parse(data)
+        header = parse_header(data)
         _, keys = Chains(case.hex("CKe"), case.hex("CKp")).step()
         letter = Letter.parse(parsed.open_message(keys, case.hex("AD")))
     if letter.seen > case["committed"]:

@@ -12,9 +12,9 @@ def _frame(case: Case) -> None:
         case frames.EnvelopeFrame(sid, envelope):
             case.same("sid", sid)
             case.same("envelope", envelope)
-        case frames.Ack(sid, digest):
+        case frames.Ack(sid, name):
             case.same("sid", sid)
-            case.same("digest", digest)
+            case.same("envelope name", name)
         case frames.Counters(counters):
             recorded = tuple(frames.Counter(part.hex("sid"), part["committed"], part["seen"]) for part in case.parts("counters"))
             insist(recorded == counters, "other counters")

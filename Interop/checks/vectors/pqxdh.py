@@ -79,6 +79,7 @@ def _init(case: Case) -> None:
     bundle = Bundle.parse(init0.bundle)
     require(bundle.nonce == NO_NONCE and not bundle.pairs, Failure.FORMAT, "another kind of bundle than INIT carries")
     bundle.check(peer, us.node_id, case["now"])
+    bundle.check_lag(case["newest"] if "newest" in case else 0, case["now"])
     with As("refused"):
         roots = agreement.answer(us, peer, init0, prekeys, pairs.get(init0.pair_id))
         _, plaintext = envelope.open_first(roots, prekeys.x25519, bundle.prekeys.kem, frame.envelope, case["now"])

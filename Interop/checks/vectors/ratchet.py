@@ -22,14 +22,14 @@ class _Talk:
         agreed = Agreement(nothing, self.roots, self.prekeys["B"].public.x25519)
         self.ratchets = {"A": Ratchet.begin_as_starter(agreed, self.prekeys["A"].kem, entropy)}
 
-    def seal(self, side: str, letter: Letter, entropy: Entropy) -> bytes:
-        after, sealed = envelope.seal(self.ratchets[side], self.roots.associated_data, letter.encode(), entropy)
+    def seal(self, side: str, letter: Letter, entropy: Entropy, known: bool = False) -> bytes:
+        after, sealed = envelope.seal(self.ratchets[side], self.roots.associated_data, letter.encode(), entropy, known)
         self.ratchets[side] = after
         return sealed
 
-    def open(self, side: str, data: bytes, now: int) -> tuple[Letter, bool]:
+    def open(self, side: str, data: bytes, now: int, on_link: bool) -> tuple[Letter, bool]:
         if side in self.ratchets:
-            opened, plaintext = envelope.open(self.ratchets[side], self.roots.associated_data, data, now)
+            opened, plaintext = envelope.open(self.ratchets[side], self.roots.associated_data, data, now, may_be_short=on_link)
             began = opened.turned
         else:
             confirmation = self.prekeys["A"].public.kem
@@ -66,14 +66,15 @@ def _step(talk: _Talk, step: Case, sealed: list[bytes]) -> None:
             drawn = [step.hex(key) for key in ("dh private", "kem seed", "salt") if key in step]
             encapsulated = [(step.hex(f"ct{size}"), step.hex(f"ss{size}")) for size in (768, 1_024) if f"ct{size}" in step]
             entropy = ScriptedEntropy(drawn, encapsulated)
-            step.same("envelope", talk.seal(side, Letter(step["seq"], step["seen"], step.hex("payload")), entropy))
+            letter = Letter(step["seq"], step["seen"], step.hex("payload"))
+            step.same("envelope", talk.seal(side, letter, entropy, "known" in step))
             insist(not entropy.values and not entropy.encapsulations, "less is drawn than was recorded")
         case "lose":
             for _ in range(step["count"]):
                 talk.seal(side, Letter(1, 0, b""), SYSTEM)
         case "open":
             data = sealed[step["sealed"]] if "sealed" in step else step.hex("envelope")
-            letter, began = talk.open(side, data, step["now"])
+            letter, began = talk.open(side, data, step["now"], on_link="by way of" not in step)
             step.same("seq", letter.seq)
             step.same("seen", letter.seen)
             step.same("payload", letter.payload)

@@ -11,6 +11,7 @@ MAXIMUM_PAIRS = 16
 MAXIMUM_BYTES = 30_777
 LIFE_SECONDS = 30 * 86_400
 CLOCK_SKEW_SECONDS = 3_600
+LAG_SECONDS = 7 * 86_400
 NO_NONCE = bytes(16)
 _EC, _KEM = b"\x05", b"\x0a"
 
@@ -140,3 +141,8 @@ class Bundle:
         require(self.issued <= now + CLOCK_SKEW_SECONDS, Failure.TIME, "the bundle is from the future")
         require(now < self.expires + CLOCK_SKEW_SECONDS, Failure.TIME, "the bundle has expired")
         owner.verify("bundle", self.body, self.signature)
+
+    def check_lag(self, newest: int, now: int) -> None:
+        """In an INIT: not much older than the newest one of its sender that is known. What a clock that was ahead took for new does not count."""
+        if newest <= now + CLOCK_SKEW_SECONDS:
+            require(self.issued + LAG_SECONDS >= newest, Failure.TIME, "a bundle of long ago, though a newer one is known")

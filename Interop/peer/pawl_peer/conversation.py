@@ -85,6 +85,10 @@ class Conversation(ABC):
         self._outcome = Outcome()
         self._batches = Budget(4, 600)
         self._batches_taken = Budget(8, 60)
+        # By sid: what was sent before the newest link, and since then the highest that was acknowledged. In memory alone: the other side may
+        # come back with a state from before it knew.
+        self._before_link = {session.sid: session.sent for session in self.sessions.values()}
+        self._acknowledged: dict[bytes, int] = {}
 
     @property
     def now(self) -> int:
@@ -119,8 +123,9 @@ class Conversation(ABC):
         return count < MAXIMUM_UNACKNOWLEDGED and total + padded_length(size) + 4_096 <= MAXIMUM_UNACKNOWLEDGED_BYTES
 
     def _seal(self, session: Session, payload: bytes) -> None:
-        sealed = session.seal(payload, self._entropy)
-        self._store.add_outgoing(self.peer, Outgoing(session.sid, session.sent, sealed, payload), envelope.digest(sealed))
+        known = session.init0 is None and self._acknowledged.get(session.sid, 0) > session.begun
+        sealed = session.seal(payload, self._entropy, known)
+        self._store.add_outgoing(self.peer, Outgoing(session.sid, session.sent, sealed, payload), envelope.name(sealed))
         self._store.put_session(self.peer, session)
         self._outcome.frames.append(self._frame(session, sealed))
 
@@ -128,6 +133,18 @@ class Conversation(ABC):
         if session.init0 is not None:
             return encode_init(session.init0, sealed)
         return EnvelopeFrame(session.sid, sealed).encode()
+
+    def _was_acknowledged(self, sid: bytes, seq: int) -> None:
+        """If it was sealed since the newest link came, the other side knows its chain."""
+        session = self.sessions.get(sid)
+        # What went out in an INIT proves nothing: there every envelope says everything.
+        if session is not None and session.init0 is None and seq > self._before_link.get(sid, 0):
+            self._acknowledged[sid] = max(seq, self._acknowledged.get(sid, 0))
+
+    def _forget_what_is_known(self) -> None:
+        """A link came or went."""
+        self._acknowledged = {}
+        self._before_link = {session.sid: session.sent for session in self.sessions.values()}
 
     def _flush(self) -> None:
         for n, payload in self._store.waiting(self.peer):
@@ -143,23 +160,23 @@ class Conversation(ABC):
 
     # Receiving
 
-    def _accept(self, session: Session, data: bytes) -> bool:
+    def _accept(self, session: Session, data: bytes, in_init: bool = False) -> bool:
         """One envelope in a session that is not quarantined. False if it does not open."""
-        digest = envelope.digest(data)
-        if self._store.has_receipt(session.sid, digest):
-            self._acknowledge(session, digest)
-            return True
         try:
-            opened, letter = session.open(data, self.now)
+            name = envelope.name(data)
+            if self._store.has_receipt(session.sid, name):
+                self._acknowledge(session, name)
+                return True
+            opened, letter = session.open(data, self.now, may_be_short=not in_init)
         except Refused:
             session.failures += 1
             return False
         if letter.seen > session.sent:
             raise RolledBack
         session.accept(opened, letter, self.now)
-        self._store.add_receipt(session.sid, digest)
+        self._store.add_receipt(session.sid, name)
         self._store.put_session(self.peer, session)
-        self._acknowledge(session, digest)
+        self._acknowledge(session, name)
         if session.phase is Phase.STARTING or (session.phase is Phase.ANSWERED and opened.turned):
             self._confirm(session)
             self._take(session, letter.payload)
@@ -169,8 +186,8 @@ class Conversation(ABC):
             self._take(session, letter.payload)
         return True
 
-    def _acknowledge(self, session: Session, digest: bytes) -> None:
-        self._outcome.frames.append(Ack(session.sid, digest).encode())
+    def _acknowledge(self, session: Session, name: bytes) -> None:
+        self._outcome.frames.append(Ack(session.sid, name).encode())
 
     def _take(self, session: Session, payload: bytes) -> None:
         """The payload of an envelope that was accepted."""
@@ -252,7 +269,7 @@ class Conversation(ABC):
     def _move_on(self, session: Session) -> None:
         """What is left unacknowledged in it goes out in the next; it is received from until another is confirmed."""
         for out in self._store.outgoing(self.peer, session.sid):
-            self._store.acknowledged(session.sid, envelope.digest(out.envelope))
+            self._store.acknowledged(session.sid, envelope.name(out.envelope))
             self._keep_for_next(out)
 
     def _keep_for_next(self, out: Outgoing) -> None:

@@ -4,18 +4,18 @@ from dataclasses import dataclass, field
 
 from .agreement import Roots
 from .errors import Failure, Refused, require
-from .primitives import SYSTEM, TAG_BYTES, Entropy, chacha_open, chacha_seal, cut, equal, expand, extract, sha256
-from .ratchet import HEADER_BYTES, Header, MessageKeys, Opened, Ratchet
+from .primitives import SYSTEM, TAG_BYTES, Entropy, chacha_open, chacha_seal, cut, equal, expand, extract
+from .ratchet import HEADER_BYTES, SHORT_HEADER_BYTES, Header, MessageKeys, Opened, Ratchet, ShortHeader
 from .wire import Reader, u16, u32, u64
 
 MAXIMUM_BYTES = 53_117
 MAXIMUM_PAYLOAD_BYTES = 49_132
-DIGEST_BYTES = 16
+NAME_BYTES = 16
 _HEAD = b"\x01\x45"
 _SALT_BYTES, _COMMIT_BYTES = 16, 32
 _COUNTER_BYTES = 20
 _PADDED = (256, 512, 1_024, 2_048, 4_096, 8_192, 16_384, 32_768, 49_152)
-_SEALED_HEADER_BYTES = frozenset(length + TAG_BYTES for length in HEADER_BYTES.values())
+_SEALED_HEADER_BYTES = frozenset(length + TAG_BYTES for length in (SHORT_HEADER_BYTES, *HEADER_BYTES.values()))
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,10 @@ class Envelope:
         require(len(ciphertext) - TAG_BYTES in _PADDED, Failure.FORMAT, "a ciphertext of a wrong length")
         return cls(salt, header, commit, ciphertext)
 
+    @property
+    def is_short(self) -> bool:
+        return len(self.sealed_header) == SHORT_HEADER_BYTES + TAG_BYTES
+
     def open_header(self, header_key: bytes) -> bytes | None:
         """The header's bytes, or None if this is not its key."""
         key, nonce = _header_secrets(header_key, self.salt)
@@ -88,18 +92,20 @@ class Envelope:
         return chacha_open(key, nonce, self.ciphertext, associated_data + self.before_ciphertext)
 
 
-def digest(envelope: bytes) -> bytes:
-    """H(envelope)[0:16], by which it is acknowledged and known again."""
-    return sha256(envelope)[:DIGEST_BYTES]
+def name(data: bytes) -> bytes:
+    """commit[0:16], by which an envelope is acknowledged and known again. What does not parse has none."""
+    return Envelope.parse(data).commit[:NAME_BYTES]
 
 
-def seal(ratchet: Ratchet, associated_data: bytes, plaintext: bytes, entropy: Entropy = SYSTEM) -> tuple[Ratchet, bytes]:
-    """(state after it, envelope). Draws what a new chain draws, then the salt (16 bytes)."""
-    ratchet, header_key, header, keys = ratchet.next_message(entropy)
+def seal(
+    ratchet: Ratchet, associated_data: bytes, plaintext: bytes, entropy: Entropy = SYSTEM, known: bool = False
+) -> tuple[Ratchet, bytes]:
+    """(state after it, envelope). Draws what a new chain draws, then the salt (16 bytes). `known`: the other side knows the chain."""
+    ratchet, header_key, header, keys = ratchet.next_message(entropy, known)
     return ratchet, seal_with(header_key, header, keys, associated_data, plaintext, entropy.draw(_SALT_BYTES))
 
 
-def seal_with(header_key: bytes, header: Header, keys: MessageKeys, associated_data: bytes, plaintext: bytes, salt: bytes) -> bytes:
+def seal_with(header_key: bytes, header: Header | ShortHeader, keys: MessageKeys, associated_data: bytes, plaintext: bytes, salt: bytes) -> bytes:
     """An envelope from all that goes into it."""
     key, nonce = _header_secrets(header_key, salt)
     sealed_header = chacha_seal(key, nonce, header.encode(), _HEAD + salt)
@@ -109,9 +115,13 @@ def seal_with(header_key: bytes, header: Header, keys: MessageKeys, associated_d
     return unfinished.before_ciphertext + ciphertext
 
 
-def open(ratchet: Ratchet, associated_data: bytes, data: bytes, now: int) -> tuple[Opened, bytes]:
-    """(what the header led to, plaintext). Nothing of it counts before the caller keeps the new state."""
+def open(ratchet: Ratchet, associated_data: bytes, data: bytes, now: int, may_be_short: bool = True) -> tuple[Opened, bytes]:
+    """(what the header led to, plaintext). Nothing of it counts before the caller keeps the new state.
+
+    Only what comes on a link and in no INIT may have a short header.
+    """
     envelope = Envelope.parse(data)
+    require(may_be_short or not envelope.is_short, Failure.FORMAT, "a short header where none may be")
     opened = ratchet.receive(envelope.open_header, now)
     return opened, envelope.open_message(opened.keys, associated_data)
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from .agreement import Init0
-from .envelope import DIGEST_BYTES, MAXIMUM_BYTES
+from .envelope import MAXIMUM_BYTES, NAME_BYTES
 from .errors import Failure, Refused, require
 from .wire import Reader, lp, u8, u64
 
@@ -37,10 +37,10 @@ def encode_init(init0: bytes, envelope: bytes) -> bytes:
 @dataclass(frozen=True)
 class Ack:
     sid: bytes
-    digest: bytes
+    name: bytes
 
     def encode(self) -> bytes:
-        return b"\x03" + self.sid + self.digest
+        return b"\x03" + self.sid + self.name
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def _parse(kind: int, reader: Reader) -> Frame:
         case 0x02:
             return InitFrame(Init0.read(reader), reader.lp(MAXIMUM_BYTES))
         case 0x03:
-            return Ack(reader.take(SID_BYTES), reader.take(DIGEST_BYTES))
+            return Ack(reader.take(SID_BYTES), reader.take(NAME_BYTES))
         case 0x04:
             require(reader.left <= MAXIMUM_COUNTERS * 32, Failure.LIMIT, "too many counters")
             counters = []

@@ -61,6 +61,7 @@ class PeerMachine(Starting):
             if not self._is_linked:
                 self._linked_since = self._clock()
             self._is_linked = True
+            self._forget_what_is_known()
             self._known[link] = known or {}
             self._open()
             if paired_with is not None and not any(s.is_usable or s.is_pending for s in self.sessions.values()):
@@ -101,6 +102,7 @@ class PeerMachine(Starting):
     def link_down(self) -> None:
         """The last link is gone."""
         self._is_linked = False
+        self._forget_what_is_known()
         self._asked = None
         self._known.clear()
         self._acknowledged_starts.clear()
@@ -178,13 +180,16 @@ class PeerMachine(Starting):
             self._reset(NO_SID)
 
     def _take_ack(self, ack: Ack) -> None:
-        payload = self._store.acknowledged(ack.sid, ack.digest)
-        if payload is not None and messages.type_of(payload) == "prekeys" and not self.row.batch_arrived:
-            self.row.batch_arrived = True
-            self._save()
-        session = self.sessions.get(ack.sid)
-        if payload is not None and session is not None and session.phase is Phase.STARTING:
-            self._acknowledged_starts.add((self._arrival, ack.sid))
+        found = self._store.acknowledged(ack.sid, ack.name)
+        if found is not None:
+            seq, payload = found
+            self._was_acknowledged(ack.sid, seq)
+            if messages.type_of(payload) == "prekeys" and not self.row.batch_arrived:
+                self.row.batch_arrived = True
+                self._save()
+            session = self.sessions.get(ack.sid)
+            if session is not None and session.phase is Phase.STARTING:
+                self._acknowledged_starts.add((self._arrival, ack.sid))
         self._flush()
 
     def _take_counters(self, counters: Counters) -> None:

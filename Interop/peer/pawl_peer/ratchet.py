@@ -31,6 +31,7 @@ MAXIMUM_SKIPPED_KEYS = 2_000
 MAXIMUM_CHAINS = 64
 SKIPPED_KEY_LIFE_SECONDS = 7 * 86_400
 FLAG_FIRST, FLAG_OTHER, FLAG_CONFIRM = 1, 2, 3
+FLAG_KNOWN, SHORT_HEADER_BYTES = 4, 5
 HEADER_BYTES = {FLAG_FIRST: 1_225, FLAG_OTHER: 2_313, FLAG_CONFIRM: 3_881}
 
 
@@ -70,6 +71,28 @@ class Header:
         reader.end()
         check_kem_key(header.ek768, 3)
         return header
+
+
+@dataclass(frozen=True)
+class ShortHeader:
+    """04 ‖ N u32. The rest is that of the chain whose header key opens it."""
+
+    n: int
+
+    def encode(self) -> bytes:
+        return bytes([FLAG_KNOWN]) + u32(self.n)
+
+    @classmethod
+    def parse(cls, data: bytes) -> "ShortHeader":
+        reader = Reader(data, "a short header")
+        require(reader.u8() == FLAG_KNOWN, Failure.FORMAT, "a short header of a wrong flag")
+        header = cls(reader.u32())
+        reader.end()
+        return header
+
+
+def parse_header(data: bytes) -> Header | ShortHeader:
+    return ShortHeader.parse(data) if len(data) == SHORT_HEADER_BYTES else Header.parse(data)
 
 
 @dataclass(frozen=True)
@@ -130,7 +153,7 @@ class Opened:
     """What a header leads to: the state that counts if the message opens too, and its keys."""
 
     ratchet: "Ratchet"
-    header: Header
+    header: Header | ShortHeader
     keys: MessageKeys
     turned: bool  # a new chain of the other side began
 
@@ -195,8 +218,10 @@ class Ratchet:
 
     # Sending
 
-    def next_message(self, entropy: Entropy = SYSTEM) -> tuple["Ratchet", bytes, Header, MessageKeys]:
-        """(state after it, header key, header, keys) of our next message.
+    def next_message(
+        self, entropy: Entropy = SYSTEM, known: bool = False
+    ) -> tuple["Ratchet", bytes, Header | ShortHeader, MessageKeys]:
+        """(state after it, header key, header, keys) of our next message; `known`: the other side knows the chain, if it is not a new one.
 
         If it begins a chain, draws dh (32 bytes), the seed of ek768 (64), and encapsulates to ML-KEM-768 and, for CONFIRM, then to ML-KEM-1024.
         """
@@ -205,7 +230,7 @@ class Ratchet:
         assert sending is not None, "a starter begins with a chain, a responder turns first"
         require(sending.n < 2**32 - 1, Failure.LIMIT, "the chain is at its end")
         chains, keys = sending.chains.step()
-        header = replace(sending.header, n=sending.n)
+        header = ShortHeader(sending.n) if known and not self.must_turn else replace(sending.header, n=sending.n)
         after = replace(ratchet, sending=replace(sending, chains=chains, n=sending.n + 1))
         return after, sending.header_key, header, keys
 
@@ -236,21 +261,21 @@ class Ratchet:
     # Receiving
 
     def receive(self, open_header: HeaderOpener, now: int) -> Opened:
-        """Tries the header under the keys it may be sealed with; the first that opens it decides."""
+        """Tries the header under the keys it may be sealed with; the first that opens it decides. No short one begins a chain."""
         if self.receiving is not None:
             data = open_header(self.receiving.header_key)
             if data is not None:
-                return self._in_current(Header.parse(data), now)
+                return self._in_current(parse_header(data), now)
         data = open_header(self.next_receive_header_key)
         if data is not None:
             return self._in_new(Header.parse(data), now)
         for index in reversed(range(len(self.left))):
             data = open_header(self.left[index].header_key)
             if data is not None:
-                return self._in_left(index, Header.parse(data), now)
+                return self._in_left(index, parse_header(data), now)
         raise Refused(Failure.TAG, "the header opens under no key")
 
-    def _in_current(self, header: Header, now: int) -> Opened:
+    def _in_current(self, header: Header | ShortHeader, now: int) -> Opened:
         receiving = self.receiving
         assert receiving is not None
         _require_same_chain(receiving, header)
@@ -260,7 +285,7 @@ class Ratchet:
         keys, ratchet = self._advance_to(header.n, now, MAXIMUM_GAP)
         return Opened(ratchet._bounded(now), header, keys, False)
 
-    def _in_left(self, index: int, header: Header, now: int) -> Opened:
+    def _in_left(self, index: int, header: Header | ShortHeader, now: int) -> Opened:
         chain = self.left[index]
         _require_same_chain(chain, header)
         keys, rest = _take(chain, header.n, now)
@@ -341,7 +366,9 @@ def _pq_step(root: bytes, secret: bytes) -> tuple[bytes, bytes]:
     return root, chain
 
 
-def _require_same_chain(chain: Receiving, header: Header) -> None:
+def _require_same_chain(chain: Receiving, header: Header | ShortHeader) -> None:
+    if isinstance(header, ShortHeader):
+        return  # it stands for what the chain's headers say
     same = (header.dh, header.pn, header.kb) == (chain.dh, chain.pn, chain.kb)
     require(same, Failure.FORMAT, "a header with another dh, PN or KB than its chain's")
 

@@ -52,16 +52,21 @@ class Session:
     def is_given_up(self) -> bool:
         return self.phase in (Phase.ABANDONED, Phase.QUARANTINED)
 
-    def seal(self, payload: bytes, entropy: Entropy) -> bytes:
-        """The next envelope. The state has moved on when this returns."""
+    @property
+    def begun(self) -> int:
+        """The highest seq before those of our newest chain."""
+        return self.sent - self.ratchet.sending.n if self.ratchet.sending is not None else self.sent
+
+    def seal(self, payload: bytes, entropy: Entropy, known: bool = False) -> bytes:
+        """The next envelope. The state has moved on when this returns. `known`: the other side knows our newest chain."""
         letter = Letter(self.sent + 1, self.seen, payload)
-        self.ratchet, sealed = envelope.seal(self.ratchet, self.associated_data, letter.encode(), entropy)
+        self.ratchet, sealed = envelope.seal(self.ratchet, self.associated_data, letter.encode(), entropy, known)
         self.sent += 1
         return sealed
 
-    def open(self, data: bytes, now: int) -> tuple[Opened, Letter]:
+    def open(self, data: bytes, now: int, may_be_short: bool = True) -> tuple[Opened, Letter]:
         """Nothing has changed before `accept`."""
-        opened, plaintext = envelope.open(self.ratchet, self.associated_data, data, now)
+        opened, plaintext = envelope.open(self.ratchet, self.associated_data, data, now, may_be_short)
         return opened, Letter.parse(plaintext)
 
     def accept(self, opened: Opened, letter: Letter, now: int) -> None:

@@ -20,7 +20,7 @@ SESSION_LIFE_SECONDS = 7 * 86_400
 
 
 class Expired(Exception):
-    """An INIT that names prekeys that are gone, or carries an expired bundle: answered by RESET with zeros."""
+    """An INIT that names prekeys that are gone, or carries an expired or outdated bundle: answered by RESET with zeros."""
 
 
 class Starting(Conversation):
@@ -62,6 +62,7 @@ class Starting(Conversation):
     def _start(self, bundle: Bundle, pair: PublicPair | None) -> Session:
         """With a bundle that was checked. The INIT frame is durable before it goes out."""
         self._last_start = self._clock()
+        self._learn(bundle)
         prekeys = self._ring.current(self.now)
         own_bundle = self._ring.bundle_without_pairs(self.peer, self.now)
         agreed = agreement.start(self.identity, self.record, bundle, own_bundle, pair, self._entropy)
@@ -142,6 +143,7 @@ class Starting(Conversation):
         require(bundle.nonce == NO_NONCE and not bundle.pairs, Failure.FORMAT, "another kind of bundle than INIT carries")
         try:
             bundle.check(self.record, self.identity.node_id, self.now)
+            bundle.check_lag(self.row.newest_bundle, self.now)
         except Refused as refused:
             if refused.failure is Failure.TIME:
                 raise Expired from None
@@ -150,6 +152,7 @@ class Starting(Conversation):
         opened, plaintext = envelope.open_first(roots, prekeys.x25519, bundle.prekeys.kem, frame.envelope, self.now)
         letter = Letter.parse(plaintext)
         require(letter.seen == 0, Failure.ORDER, "a first envelope that has seen something")
+        self._learn(bundle)
         self._make_room()
         ours = [session.sid for session in self.sessions.values() if session.phase is Phase.STARTING]
         # YIELD (§7): a peer that starts after it acknowledged our start on the same link has forgotten that one.
@@ -169,10 +172,10 @@ class Starting(Conversation):
         if pair is not None:
             self._store.delete_pair(self.peer, pair.id)
         self._store.add_init(self.peer, init0.replay_digest, init0.prekey_id)
-        digest = envelope.digest(frame.envelope)
-        self._store.add_receipt(session.sid, digest)
+        name = envelope.name(frame.envelope)
+        self._store.add_receipt(session.sid, name)
         self._store.put_session(self.peer, session)
-        self._acknowledge(session, digest)
+        self._acknowledge(session, name)
         self._take(session, letter.payload)
         if session.phase is Phase.ANSWERED:
             self._seal(session, self._hello().encode())
@@ -182,7 +185,7 @@ class Starting(Conversation):
         session = next((session for session in self.sessions.values() if session.init_digest == digest), None)
         if session is None or session.phase is Phase.QUARANTINED:
             return
-        self._accept(session, frame.envelope)
+        self._accept(session, frame.envelope, in_init=True)
         if session.phase is Phase.ANSWERED:
             self._send_again(session)
 
@@ -238,7 +241,14 @@ class Starting(Conversation):
                 return
             used = self.row.held.used
         self.row.held = HeldBundle(data, used)
+        self._learn(bundle)
         self._save()
+
+    def _learn(self, bundle: Bundle) -> None:
+        """A genuine bundle of the peer's: much older ones start no session from now on."""
+        if bundle.issued > self.row.newest_bundle:
+            self.row.newest_bundle = bundle.issued
+            self._save()
 
     def _forget_held(self) -> None:
         if self.row.held is not None:

@@ -24,9 +24,9 @@ CREATE TABLE IF NOT EXISTS tickets (id BLOB PRIMARY KEY, body TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS prekeys (id INTEGER PRIMARY KEY, body TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS pairs (peer BLOB, id INTEGER, body TEXT NOT NULL, PRIMARY KEY (peer, id));
 CREATE TABLE IF NOT EXISTS sessions (peer BLOB, sid BLOB, body TEXT NOT NULL, PRIMARY KEY (peer, sid));
-CREATE TABLE IF NOT EXISTS outbox (peer BLOB, sid BLOB, seq INTEGER, digest BLOB, envelope BLOB, payload BLOB, PRIMARY KEY (sid, seq));
+CREATE TABLE IF NOT EXISTS outbox (peer BLOB, sid BLOB, seq INTEGER, name BLOB, envelope BLOB, payload BLOB, PRIMARY KEY (sid, seq));
 CREATE TABLE IF NOT EXISTS waiting (peer BLOB, n INTEGER PRIMARY KEY AUTOINCREMENT, payload BLOB);
-CREATE TABLE IF NOT EXISTS receipts (n INTEGER PRIMARY KEY AUTOINCREMENT, sid BLOB, digest BLOB, UNIQUE (sid, digest));
+CREATE TABLE IF NOT EXISTS receipts (n INTEGER PRIMARY KEY AUTOINCREMENT, sid BLOB, name BLOB, UNIQUE (sid, name));
 CREATE TABLE IF NOT EXISTS inits (peer BLOB, digest BLOB, prekeys INTEGER, PRIMARY KEY (peer, digest));
 """
 _RECEIPTS_KEPT = 4_000
@@ -72,6 +72,7 @@ class PeerRow:
     batch_arrived: bool = False  # it was acknowledged
     batch_issued: int = 0
     batch_prekeys: int = 0
+    newest_bundle: int = 0  # when the newest that we know of the peer was issued
     we_invited: bool = False
     paired: int = 0
 
@@ -190,8 +191,8 @@ class Store:
 
     # What was sent and not acknowledged, and what waits for a session
 
-    def add_outgoing(self, peer: bytes, out: Outgoing, digest: bytes) -> None:
-        self._db.execute("INSERT INTO outbox VALUES (?, ?, ?, ?, ?, ?)", (peer, out.sid, out.seq, digest, out.envelope, out.payload))
+    def add_outgoing(self, peer: bytes, out: Outgoing, name: bytes) -> None:
+        self._db.execute("INSERT INTO outbox VALUES (?, ?, ?, ?, ?, ?)", (peer, out.sid, out.seq, name, out.envelope, out.payload))
 
     def outgoing(self, peer: bytes, sid: bytes | None = None) -> list[Outgoing]:
         rows = self._db.execute("SELECT sid, seq, envelope, payload FROM outbox WHERE peer = ? ORDER BY seq", (peer,))
@@ -202,10 +203,10 @@ class Store:
         row = self._db.execute("SELECT count(*), total(length(envelope)) FROM outbox WHERE peer = ?", (peer,)).fetchone()
         return int(row[0]), int(row[1])
 
-    def acknowledged(self, sid: bytes, digest: bytes) -> bytes | None:
-        """Forgets the envelope; its payload, if it was there."""
-        rows = self._db.execute("DELETE FROM outbox WHERE sid = ? AND digest = ? RETURNING payload", (sid, digest)).fetchall()
-        return rows[0][0] if rows else None
+    def acknowledged(self, sid: bytes, name: bytes) -> tuple[int, bytes] | None:
+        """Forgets the envelope; its seq and payload, if it was there."""
+        rows = self._db.execute("DELETE FROM outbox WHERE sid = ? AND name = ? RETURNING seq, payload", (sid, name)).fetchall()
+        return rows[0] if rows else None
 
     def add_waiting(self, peer: bytes, payload: bytes) -> None:
         self._db.execute("INSERT INTO waiting (peer, payload) VALUES (?, ?)", (peer, payload))
@@ -218,11 +219,11 @@ class Store:
 
     # What was accepted
 
-    def has_receipt(self, sid: bytes, digest: bytes) -> bool:
-        return self._db.execute("SELECT 1 FROM receipts WHERE sid = ? AND digest = ?", (sid, digest)).fetchone() is not None
+    def has_receipt(self, sid: bytes, name: bytes) -> bool:
+        return self._db.execute("SELECT 1 FROM receipts WHERE sid = ? AND name = ?", (sid, name)).fetchone() is not None
 
-    def add_receipt(self, sid: bytes, digest: bytes) -> None:
-        self._db.execute("INSERT INTO receipts (sid, digest) VALUES (?, ?)", (sid, digest))
+    def add_receipt(self, sid: bytes, name: bytes) -> None:
+        self._db.execute("INSERT INTO receipts (sid, name) VALUES (?, ?)", (sid, name))
         self._db.execute(
             "DELETE FROM receipts WHERE sid = ?1 AND n <= (SELECT n FROM receipts WHERE sid = ?1 ORDER BY n DESC LIMIT 1 OFFSET ?2)",
             (sid, _RECEIPTS_KEPT),

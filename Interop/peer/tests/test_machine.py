@@ -4,12 +4,13 @@ import os
 import random
 import unittest
 
-from pawl_peer import frames
+from pawl_peer import envelope, frames
 from pawl_peer.bundle import Bundle
+from pawl_peer.envelope import Envelope
 from pawl_peer.frames import encode_init
 from pawl_peer.identity import Identity
 from pawl_peer.machine import Outcome, PeerMachine
-from pawl_peer.messages import Hello, Message, Resolve, Resolved
+from pawl_peer.messages import Hello, Message, Resolve, Resolved, Turned
 from pawl_peer.prekeys import PrekeyRing
 from pawl_peer.session import Phase
 from pawl_peer.store import PeerRow, Store
@@ -405,6 +406,70 @@ class MachineTests(unittest.TestCase):
         oldest = min(pair.listed for pair in side.store.pairs(HIGHER.node_id).values())
         self.assertGreater(oldest, world.now - 31 * _DAY)
         self.assert_works()
+
+    def test_headers_are_short_once_the_chain_is_known_on_this_link(self) -> None:
+        world = self.world
+        world.pair()
+
+        def header_bytes(side: int) -> list[int]:
+            world.ask(side, 1)
+            sizes = []
+            for data in world.inbox[1 - side]:
+                frame = frames.parse(data)
+                if isinstance(frame, frames.EnvelopeFrame):
+                    sizes.append(len(Envelope.parse(frame.envelope).sealed_header))
+            world.inbox[1 - side].clear()
+            return sizes
+
+        world.ask(0, 1)
+        world.settle()
+        # An answer turned the keys: nobody knows the next chain before it is acknowledged.
+        [first] = header_bytes(0)
+        self.assertGreater(first, 21)
+        world.link()
+        world.settle()
+        world.sides[0].machine._seal(world.sides[0].machine.newest, Turned().encode())
+        out = world.sides[0].machine._outcome.frames.pop()
+        self.assertEqual(len(Envelope.parse(frames.parse(out).envelope).sealed_header) > 21, True)
+        world.inbox[1].append(out)
+        world.settle()
+        self.assertEqual(header_bytes(0), [21])
+        world.link()
+        self.assertGreater(max(header_bytes(0)), 21)
+        world.settle()
+
+    def test_an_init_with_a_bundle_of_long_ago_is_answered_by_a_reset(self) -> None:
+        world = self.world
+        world.pair()
+        for side in world.sides:
+            side.machine.link_down()
+        init = world.sides[0].machine.start_offline()
+        assert init is not None
+        row = world.sides[1].row
+        # Eight days later a newer bundle of the starter's is known.
+        world.now += 8 * _DAY
+        row.newest_bundle = int(world.now)
+        world.do(1, world.sides[1].machine.receive(frames.parse(init)))
+        self.assertEqual(world.inbox[0], [frames.Reset(frames.NO_SID).encode()])
+        self.assertEqual(len(world.sides[1].machine.sessions), 1)
+        # Not more than seven days before it, it is taken.
+        row.newest_bundle -= 2 * _DAY
+        world.do(1, world.sides[1].machine.receive(frames.parse(init)))
+        self.assertEqual(len(world.sides[1].machine.sessions), 2)
+
+    def test_other_bytes_under_a_known_name_are_acknowledged_and_do_nothing(self) -> None:
+        world = self.world
+        world.pair()
+        world.ask(0, 1)
+        data = world.inbox[1][-1]
+        world.deliver(1, len(world.inbox[1]) - 1)
+        forged = data[:-1] + bytes([data[-1] ^ 1])
+        world.inbox[0].clear()
+        outcome = world.sides[1].machine.receive(frames.parse(forged))
+        frame = frames.parse(data)
+        assert isinstance(frame, frames.EnvelopeFrame)
+        self.assertEqual(outcome.frames, [frames.Ack(frame.sid, envelope.name(frame.envelope)).encode()])
+        self.assertEqual(outcome.messages, [])
 
     def test_resets_are_at_most_one_a_minute(self) -> None:
         world = self.world

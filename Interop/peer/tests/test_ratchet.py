@@ -36,8 +36,8 @@ class Pair:
         assert Letter.parse(plaintext).payload == b"first"
         self.ratchets = [anna, opened.ratchet]
 
-    def seal(self, side: int, text: bytes) -> bytes:
-        self.ratchets[side], sealed = envelope.seal(self.ratchets[side], self.ad, Letter(1, 0, text).encode())
+    def seal(self, side: int, text: bytes, known: bool = False) -> bytes:
+        self.ratchets[side], sealed = envelope.seal(self.ratchets[side], self.ad, Letter(1, 0, text).encode(), known=known)
         return sealed
 
     def open(self, side: int, sealed: bytes, now: int = NOW) -> bytes:
@@ -152,6 +152,28 @@ class RatchetTests(unittest.TestCase):
         forged = dataclasses.replace(forged, next_send_header_key=anna.next_send_header_key)
         _, sealed = envelope.seal(forged, pair.ad, Letter(1, 0, b"answer").encode())
         self.refuses(Failure.ORDER, pair, 1, sealed)
+
+    def test_short_headers_open_in_chains_that_are_known_and_begin_none(self) -> None:
+        pair = Pair()
+        pair.open(0, pair.seal(1, b"confirm"))
+        first = pair.seal(0, b"first")
+        second = pair.seal(0, b"second", known=True)
+        self.assertEqual(len(envelope.Envelope.parse(second).sealed_header), 21)
+        with self.assertRaises(Refused):
+            pair.open(1, second)
+        self.assertEqual(pair.open(1, first), b"first")
+        third, late = pair.seal(0, b"third", known=True), pair.seal(0, b"late", known=True)
+        self.assertEqual([pair.open(1, sealed) for sealed in (third, second)], [b"third", b"second"])
+        self.refuses(Failure.DUPLICATE, pair, 1, second)
+        # A turn: what is known of the old chain says nothing of the new one.
+        pair.open(0, pair.seal(1, b"turn"))
+        sealed = pair.seal(0, b"full", known=True)
+        self.assertGreater(len(envelope.Envelope.parse(sealed).sealed_header), 21)
+        self.assertEqual([pair.open(1, sealed), pair.open(1, late)], [b"full", b"late"])
+        short = pair.seal(0, b"short", known=True)
+        with self.assertRaises(Refused):
+            envelope.open(pair.ratchets[1], pair.ad, short, NOW, may_be_short=False)
+        self.assertEqual(pair.open(1, short), b"short")
 
     def test_without_a_one_time_pair(self) -> None:
         pair = Pair(with_pair=False)

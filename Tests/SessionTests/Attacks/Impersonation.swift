@@ -131,6 +131,55 @@ extension KnownAttacks {
     #expect(delivered.map(\.type) == ["text"] && scene.machine.health == .healthy)
   }
 
+  /// The signed prekeys of both sides were stolen, A's a generation ago: the thief has a bundle that A once signed with them. B knows a
+  /// newer one, and A would have put such a one into its INIT.
+  @Test func keyCompromiseImpersonationWithSignedPrekeysThatWereReplacedGetsNoFurtherThanTheINIT() throws {
+    for age in [8 * day, 7 * day] {
+      var scene = try Scene(625)
+      var later = scene.a.prekeys
+      _ = later.refresh(at: epoch + age, crypto: scene.a.crypto)
+      let (batch, _) = try scene.a.batch(for: scene.b.id, later, at: epoch + age)
+      var outcome = Outcome(peer: scene.a.id)
+      scene.machine.hold(PrekeysMessage.payload(batch), at: epoch + age, into: &outcome)
+      #expect(outcome.events == [.batchHeld(pairs: 1)] && outcome.commit.changes.contains(.putState(scene.machine.book.stored)))
+      // What is held may be forgotten, and a node restarted. That a newer one was there is not.
+      scene.machine.dropHeldBundle(into: &outcome)
+      scene.machine.carried = CarriedBundles()
+      scene.machine.book = try PeerBook(stored: scene.machine.book.stored)
+      let dh1 = try scene.b.prekeys.current().ec.agreed(with: scene.a.record.agreeKey)
+      var forgery = try scene.forgery(dh1: dh1)
+      let frame = try forgery.initiation(Self.hello)
+      var other = scene.machine
+      let carried = try other.receive(carried: frame.encoded, at: epoch + age)
+      outcome = try scene.machine.receive(frame, at: epoch + age)
+      if age > 7 * day {
+        #expect(carried.refusedInitiation == .outdated && carried.frames.isEmpty)
+        #expect(outcome.refusedInitiation == .outdated && scene.machine.sessions.isEmpty && outcome.delivered.isEmpty)
+        #expect(outcome.frames == [.reset(.none)], "an honest starter starts again, with the bundle of today")
+      } else {
+        // The control: a bundle that is young enough opens the door, so it is its age that closes it.
+        _ = try forgery.open(try #require(outcome.envelope), prekeys: scene.a.prekeys)
+        let order = try forgery.envelope(json("text", "obey"))
+        let delivered = try scene.machine.receive(.envelope(forgery.secrets.id, order), at: epoch + age).delivered
+        #expect(delivered.map(\.type) == ["text"])
+      }
+    }
+  }
+
+  /// A clock that was ahead when a bundle came does not shut the peer out once it is right again.
+  @Test func aBundleFromTheFutureMakesNoHonestOneOld() throws {
+    var scene = try Scene(626)
+    let (batch, _) = try scene.a.batch(for: scene.b.id, scene.a.prekeys, at: epoch + 20 * day)
+    var outcome = Outcome(peer: scene.a.id)
+    scene.machine.hold(PrekeysMessage.payload(batch), at: epoch + 20 * day, into: &outcome)
+    #expect(scene.machine.book.newestBundle == epoch + 20 * day)
+    var starter = scene.a.machine(for: scene.b.record)
+    let started = try starter.start(with: scene.bundle, at: epoch)
+    #expect(started.frames.isEmpty)
+    let frame = try #require(starter.undelivered.first)
+    #expect(try scene.machine.receive(frame, at: epoch).delivered.map(\.type) == ["hello"])
+  }
+
   /// X25519 has fallen: IK_A follows from A's record. The start looks right, and A's ML-KEM prekey still is A's.
   @Test func keyCompromiseImpersonationWithTheClassicalHalfBrokenGetsNoFurtherThanHello() throws {
     var scene = try Scene(623)
@@ -150,5 +199,15 @@ extension KnownAttacks {
     var forgery = try scene.forgery(dh1: try stolen.ec.agreed(with: scene.bundle.spk))
     #expect(try scene.machine.receive(try forgery.initiation(Self.hello), at: epoch).refusedInitiation == .refused)
     #expect(scene.machine.sessions.isEmpty)
+  }
+}
+
+extension Party {
+  /// A batch of one pair, with the prekeys of a later time.
+  fileprivate func batch(for peer: NodeID, _ ring: PrekeyRing, at now: UInt64) throws -> (bundle: Bundle, pair: OneTimePair) {
+    let pair = OneTimePair(id: 7, at: now, isBatched: true, randomness: crypto.randomness)
+    let bundle = try Bundle.issue(
+      by: identity, to: peer, nonce: Bundle.pushedNonce, prekeys: try ring.current(), pairs: [pair], at: now, crypto: crypto)
+    return (bundle, pair)
   }
 }

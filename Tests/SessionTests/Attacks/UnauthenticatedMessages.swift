@@ -67,7 +67,7 @@ extension KnownAttacks {
     let id = try #require(starter.currentSession)
     _ = try responder.send(json("text", "kept"), at: epoch)
     let kept = try #require(responder.outbox.items.last).entry
-    try Self.flood(responder, with: LinkFrame.ack(id, kept.digest).encoded, from: 1, every: 1)
+    try Self.flood(responder, with: LinkFrame.ack(id, kept.id).encoded, from: 1, every: 1)
     // What has no place on a link.
     let before = Fingerprint(responder)
     let own = try a.prekeys.bundle(from: a.identity, to: b.id, at: epoch, crypto: a.crypto).bytes
@@ -86,7 +86,7 @@ extension KnownAttacks {
     let unknown = try #require(SessionID([UInt8](repeating: 9, count: 16)))
     let envelope = [UInt8](repeating: 1, count: 3_000)
     let frames: [LinkFrame] = [
-      .reset(unknown), .envelope(unknown, envelope), .ack(unknown, EnvelopeDigest(of: envelope)),
+      .reset(unknown), .envelope(unknown, envelope), .ack(unknown, try envelopeID(1)),
       .counters([SessionCounters(session: unknown, committed: .max, seen: .max)]),
     ]
     for end in 0...1 {

@@ -125,6 +125,14 @@ extension Wiretap {
       }
       guard known.insert(envelope).inserted else { continue }
       let parsed = try Envelope(reading: envelope)
+      if parsed.hasShortHeader {
+        // It names no chain but by the key that it opens under, which is that of an earlier, full header.
+        let key = try #require(headerKeys.first { parsed.shortHeader(under: $0) != nil }, "every header is known")
+        let index = try #require(chains.firstIndex { $0.messages.contains { $0.envelope.header(under: key) != nil } })
+        let header = try #require(parsed.shortHeader(under: key))
+        chains[index].messages.append((header.number, parsed))
+        continue
+      }
       let header = try #require(headerKeys.lazy.compactMap { parsed.header(under: $0) }.first, "every header is known")
       if let index = chains.firstIndex(where: { $0.header.chainFingerprint == header.chainFingerprint }) {
         chains[index].messages.append((header.number, parsed))

@@ -19,7 +19,7 @@ struct KilledConversation {
     let database: Database
     var machine: PeerMachine
     /// Changes whose loss costs a resend, until a commit comes along.
-    var pending: SessionCommit
+    var deferred: DeferredCommit
   }
 
   private let log: ConversationLog
@@ -80,7 +80,7 @@ struct KilledConversation {
       guard let snapshot = try await database.loadPeer(peer) else { throw StoreError.unknownPeer(peer.hex) }
       let machine = try PeerMachine(
         identity: identities[end], snapshot: snapshot, prekeys: ring, hello: Self.hello, crypto: crypto, key: testKey)
-      ends.append(End(database: database, machine: machine, pending: SessionCommit(peer: peer)))
+      ends.append(End(database: database, machine: machine, deferred: DeferredCommit(peer: peer)))
       if !refreshed.isEmpty { try await commit(end, SessionCommit(peer: peer), prekeys: refreshed) }
     }
   }
@@ -130,22 +130,22 @@ extension KilledConversation {
     let news =
       outcome.delivered.compactMap { Self.text($0.payload) }.map { "delivered \(end) \($0)" }
       + outcome.events.map { event in "event \("\(event)".prefix { $0.isLetter })" }
-    var changes = ends[end].pending
-    changes.append(outcome.commit)
-    if changes.isEmpty || changes.canWait {
-      ends[end].pending = changes
-      log.append(news)
-    } else {
+    var deferred = ends[end].deferred
+    if let changes = deferred.add(outcome.commit) {
       try await commit(end, changes, meaning: meaning + news)
-      ends[end].pending = SessionCommit(peer: changes.peer)
+    } else {
+      log.append(news)
     }
-    ends[end].machine = next
+    (ends[end].machine, ends[end].deferred) = (next, deferred)
     for frame in outcome.frames { post(frame, from: end) }
   }
 
   /// What was left for a later commit.
   private mutating func flush() async throws {
-    for end in 0...1 where !ends[end].pending.isEmpty { try await commit(end, ends[end].pending) }
+    for end in 0...1 {
+      let nothing = SessionCommit(peer: ends[end].machine.peer.id)
+      if let changes = ends[end].deferred.add(nothing, isDue: true) { try await commit(end, changes) }
+    }
   }
 
   private mutating func post(_ frame: LinkFrame, from end: Int) {
@@ -155,10 +155,10 @@ extension KilledConversation {
     case .initiation(let initiation): envelope = initiation.envelope
     default: return wire[1 - end].append(frame.encoded)
     }
-    let digest = EnvelopeDigest(of: envelope)
-    let entry = ends[end].machine.outbox.items.first { $0.entry.digest == digest }?.entry
+    let name = try? Envelope(parsing: envelope).id
+    let entry = ends[end].machine.outbox.items.first { $0.entry.id == name }?.entry
     let place = entry.map { "\($0.session) \($0.sequence)" } ?? "none 0"
-    log.append("sent \(end) \(place) \(Hex.encode(digest.bytes)) \(Hex.encode(Array(envelope[2..<18])))")
+    log.append("sent \(end) \(place) \(Hex.encode(name?.bytes ?? [])) \(Hex.encode(Array(envelope[2..<18])))")
     sent += 1
     if isLossy, sent % 5 == 3 {
       log.append("lost")
