@@ -114,9 +114,9 @@ struct Session: Sendable {
 
   /// Opens an envelope and takes note of what it proves. Throwing means that nothing has changed.
   mutating func open(
-    _ envelope: Envelope, prekeys: PrekeyRing, at now: UInt64
+    _ envelope: Envelope, prekeys: PrekeyRing, effort: OpeningEffort = .full, at now: UInt64
   ) throws(SessionError) -> Letter {
-    let opened = try ratchet.open(envelope, associatedData: associatedData, prekeys: prekeys, at: now)
+    let opened = try ratchet.open(envelope, associatedData: associatedData, prekeys: prekeys, effort: effort, at: now)
     if opened.beganChain {
       phase = .confirmed
       turned = now
