@@ -19,6 +19,8 @@ struct NodeContext: Sendable {
   let clock: Clock
   let threads: NodeThreads
   let logger: Logger
+  /// For lines that others cause, who must not be able to fill the log.
+  let peerLog: PeerLog
 
   /// Wall-clock Unix seconds.
   var now: UInt64 { clock() }

@@ -48,13 +48,15 @@ actor Peer {
   private var timesTurnedAway = 0
   /// Whether the peer was told in this run of the node where it can be reached now.
   private var hasGreeted = false
+  /// What its links have brought that was worth nothing.
+  var conduct = PeerConduct()
   let nudge: Nudge
   var replies = ReplyDesk()
   var hadNews: [SessionEvent] = []
 
   private enum Work {
     case linkUp(Link)
-    case frame(LinkFrame)
+    case frame(LinkFrame, on: UInt64)
     case payload([UInt8])
     case start(Bundle)
     case traffic(Int)
@@ -83,7 +85,7 @@ actor Peer {
 
   /// Takes over a link whose handshake is done, and reads it until it ends. `first` was read from it already.
   func attach(_ link: Link, first: LinkFrame? = nil) {
-    guard !isStopped, !row.blocked else {
+    guard !isStopped, !row.blocked, !isPaused else {
       Task { await link.connection.close() }
       return
     }
@@ -92,10 +94,11 @@ actor Peer {
       let oldest = links.removeFirst()
       Task { await oldest.connection.close() }
     }
-    context.logger.info(
-      "linked", metadata: ["peer": "\(row.alias)", "at": "\(link.connection.remoteName)", "dialled": "\(link.dialled != nil)"])
+    context.peerLog.note(
+      .info, "linked", peer: row.alias,
+      metadata: ["at": "\(link.connection.remoteName)", "dialled": "\(link.dialled != nil)"])
     post(.linkUp(link))
-    if let first { post(.frame(first)) }
+    if let first { post(.frame(first, on: link.number)) }
     Task { await self.read(link) }
     Task { await self.keepAlive(link) }
   }
@@ -108,7 +111,7 @@ actor Peer {
         let frame = try LinkFrame(parsing: bytes.span)
         if case .close = frame { break }
         while work.count >= Self.backlogLimit { await withCheckedContinuation { backlogWaiters.append($0) } }
-        post(.frame(frame))
+        post(.frame(frame, on: link.number))
       }
     } catch { reason = "\(error)" }
     await detach(link, because: reason)
@@ -130,14 +133,17 @@ actor Peer {
     }
   }
 
-  private func detach(_ link: Link, because reason: String) async {
+  /// - Parameter isForConduct: we end the link because of what it brought: it counts as one that was of no use.
+  func detach(_ link: Link, because reason: String, isForConduct: Bool = false) async {
     guard let index = links.firstIndex(where: { $0.number == link.number }) else { return }
     let wasAccepted = links.remove(at: index).isAccepted
+    conduct.forget(link.number)
     if !wasAccepted { timesTurnedAway += 1 }
-    isTurnedAway = !wasAccepted
+    isTurnedAway = !wasAccepted || isForConduct
+    if isForConduct { work.removeAll { if case .frame(_, link.number) = $0 { true } else { false } } }
     if links.isEmpty { machine.linkDown() }
     await link.connection.close()
-    context.logger.info("link ended", metadata: ["peer": "\(row.alias)", "reason": "\(reason)"])
+    context.peerLog.note(.info, "link ended", peer: row.alias, metadata: ["reason": "\(reason)"])
     if wasAccepted {
       try? await context.database.touch(id, lastSeen: context.now)
       if let row = try? await context.database.peer(id) { adopt(row: row) }
@@ -192,6 +198,7 @@ actor Peer {
     var next = machine
     var merged: Outcome?
     var target: Link?
+    var judged: [Judged] = []
     var taken = 0
     loop: for item in work.prefix(Self.batchLimit) {
       if case .linkUp(let link) = item {
@@ -203,11 +210,12 @@ actor Peer {
       var trial = next
       do {
         if let outcome = try Self.apply(item, to: &trial, at: context.now) {
+          if case .frame(_, let link) = item { judged.append(Judged(outcome, on: link)) }
           if merged == nil { merged = outcome } else { merged?.absorb(outcome) }
         }
         next = trial
       } catch {
-        context.logger.error("session", metadata: ["peer": "\(row.alias)", "error": "\(error)"])
+        context.peerLog.note(.error, "session", peer: row.alias, metadata: ["error": "\(error)"])
       }
       if target != nil { break loop }
     }
@@ -221,7 +229,7 @@ actor Peer {
       if !outcome.commit.isEmpty { try await context.database.apply([outcome.commit]) }
     } catch {
       // Nothing of this batch happened. What came over a link comes again; what was to be sent is reported as not sent.
-      context.logger.error("cannot store the session", metadata: ["peer": "\(row.alias)", "error": "\(error)"])
+      context.peerLog.note(.error, "cannot store the session", peer: row.alias, metadata: ["error": "\(error)"])
       replies.failAll(NodeError(.failed, "the state folder cannot be written: \(error)"))
       await dropLinks()
       return
@@ -230,12 +238,13 @@ actor Peer {
     machine = next
     if !linked { machine.linkDown() }
     await act(on: outcome, target: target)
+    await judge(judged)
   }
 
   private static func apply(_ item: Work, to machine: inout PeerMachine, at now: UInt64) throws -> Outcome? {
     switch item {
     case .linkUp(let link): return try machine.linkUp(at: now, peerStarts: link.peerStarts)
-    case .frame(let frame): return try machine.receive(frame, at: now)
+    case .frame(let frame, _): return try machine.receive(frame, at: now)
     case .payload(let payload): return try machine.send(payload, at: now)
     case .start(let bundle): return try machine.start(with: bundle, at: now)
     case .traffic(let bytes): return try machine.noteTraffic(bytes: bytes, at: now)
@@ -294,12 +303,14 @@ actor Peer {
     while !isReady, !isStopped {
       await nudge.fire()
       try Task.checkCancellation()
-      // Once may be a node that is just shutting down.
+      // Once may be a node that is just shutting down. Silence has no reason in it: that of a node that has revoked us, or that
+      // has to decide first, is the silence of one that has no room.
       guard timesTurnedAway < before + 2 else {
         throw NodeError(
-          .notAllowed,
-          "\(row.alias) is there, but does not take this node for a peer: it may have revoked the pairing, or have to decide first",
-          hint: "`pawl peers` there shows an open question; else ask for a new ticket, and run `pawl join` here")
+          .unreachable, "\(row.alias) is there, but hung up before it said anything; why is not known",
+          hint:
+            "it may be starting, busy, or no longer paired: try again; if it stays so, look there: does `pawl peers` list this node?"
+        )
       }
       guard let remaining = deadline.remaining, remaining > .zero else {
         throw NodeError(

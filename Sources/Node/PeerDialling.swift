@@ -11,7 +11,7 @@ extension Peer {
   /// not to be dialled without a pause.
   func keepLinked() async {
     while !isStopped, !Task.isCancelled {
-      if links.isEmpty, !addresses.isEmpty, !isTurnedAway { await dialOnce() }
+      if links.isEmpty, !addresses.isEmpty, !isTurnedAway, !isPaused { await dialOnce() }
       isTurnedAway = false
       let wait: Duration? = links.isEmpty ? backoff.next(jitter: Double.random(in: 0...1)) : nil
       await nudge.wait(atMost: wait)
@@ -30,7 +30,7 @@ extension Peer {
       let connection = try await answer.driver.complete(payload: [])
       attach(Link(number: LinkNumber.next(), connection: connection, dialled: answer.address, isAccepted: false))
     } catch {
-      context.logger.debug("not reached", metadata: ["peer": "\(row.alias)"])
+      context.peerLog.note(.debug, "not reached", peer: row.alias)
     }
   }
 }

@@ -150,6 +150,9 @@ actor ForgedPeer {
 
   var isReady: Bool { machine.isConfirmed }
 
+  /// The session that its payloads go out in.
+  var session: SessionID? { machine.currentSession }
+
   /// Whether the node has ended the link.
   private(set) var isCut = true
 

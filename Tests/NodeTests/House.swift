@@ -37,14 +37,14 @@ final class House: Sendable {
 
   /// Starts a node, or starts the node of that name again on the port it had. With another home it is another node of that name.
   func start(
-    _ name: String, home: String? = nil, port: UInt16 = 0, crypto: SessionCrypto = .system,
+    _ name: String, home: String? = nil, port: UInt16 = 0, logger: Logger? = nil, crypto: SessionCrypto = .system,
     clock: @escaping @Sendable () -> UInt64 = Node.wallClock
   ) async throws -> RunningNode {
     let loop = EventLoop(name: "test.\(name)")
     let folder = try StateFolder.open(Locations(home: "\(path)/homes/\(home ?? name)"))
     let node = try await Node.start(
       NodeConfiguration(name: name, listen: ("127.0.0.1", port)), folder: folder, loop: loop,
-      logger: Self.logger(name), crypto: crypto, clock: clock)
+      logger: logger ?? Self.logger(name), crypto: crypto, clock: clock)
     let running = RunningNode(name: name, node: node, loop: loop, folder: folder)
     atTheEnd { await running.stop() }
     return running
