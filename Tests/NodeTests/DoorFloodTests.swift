@@ -21,6 +21,7 @@ import Testing
       var generator = SeededGenerator(seed)
       var ends: [(at: Int, number: UInt64)] = []
       var last: UInt64 = 0
+      var waiting: [UInt64] = []
       var attempt = 0
       var honest: (number: UInt64, since: Int, answered: Int?)?
       for now in 0..<600_000 {
@@ -33,10 +34,14 @@ import Testing
           last += 1
           guard door.arrive(last, address: host, isKnown: true) != .refuse else { continue }
           ends.append((now + 5_000, last))
-          if hasLinkKey {
-            _ = door.greet(last, using: &generator)
-            _ = budget.spend(at: .milliseconds(now))
-          }
+          guard hasLinkKey else { continue }
+          _ = door.greet(last, using: &generator)
+          waiting.append(last)
+        }
+        // Whoever waits for an answer asks for it every 4 to 20 ms.
+        waiting.removeAll { number in
+          guard door.contains(number) else { return true }
+          return Int.random(in: 0..<12, using: &generator) == 0 && budget.spend(at: .milliseconds(now))
         }
         // The flood has filled the doorway before the peer comes.
         guard now > 2_000 else { continue }
@@ -54,8 +59,9 @@ import Testing
         if let answered = mine.answered {
           if now >= answered + finishes { return attempt }
         } else if now >= mine.since + greets {
-          if now == mine.since + greets, door.greet(mine.number, using: &generator) == .refuse { honest = nil }
-          if budget.spend(at: .milliseconds(now)) { honest?.answered = now }
+          if now == mine.since + greets { _ = door.greet(mine.number, using: &generator) }
+          let asks = now == mine.since + greets || Int.random(in: 0..<12, using: &generator) == 0
+          if asks, budget.spend(at: .milliseconds(now)) { honest?.answered = now }
         }
       }
       return nil
