@@ -10,6 +10,8 @@ internal import UnixSignals
 public enum Daemon {
   /// How long the node may take to stop after the control server has: together at most five seconds.
   private static let stopTimeout = Duration.seconds(4)
+  /// How long the end waits for the last lines of the log to be read.
+  private static let logPatience = Duration.milliseconds(500)
 
   /// Runs a node until SIGTERM or SIGINT. Returning means a clean end; throwing a ``Failure`` means that it could not start.
   ///
@@ -28,7 +30,12 @@ public enum Daemon {
       throw Failure(.usage, error.message, hint: error.hint)
     }
     let settings = try await Settings.read(options, environment: environment, file: locations.configFile)
-    let logger = Logger(label: "pawl") { _ in StandardErrorLog(level: settings.level) }
+    let log = StandardErrorLog.standardError()
+    defer {
+      log.flush(within: logPatience)
+      log.close()
+    }
+    let logger = Logger(label: "pawl") { _ in StandardErrorLog(level: settings.level, writer: log) }
     for warning in settings.warnings { logger.warning("\(warning)") }
     let loop = EventLoop()
     var resolved = NodeSettings(

@@ -1,18 +1,35 @@
 internal import API
+public import EventLoop
 internal import Glibc
 public import Logging
 
 /// Writes log lines on standard error: `2026-11-21T04:22:05.123Z info message key=value`.
 ///
-/// One line an event, whatever is in it: everything is escaped, since names and addresses come from strangers.
+/// One line an event, whatever is in it: everything is escaped, since names and addresses come from strangers. Lines are queued, so
+/// that a reader of standard error who stops reading does not stop the node.
 public struct StandardErrorLog: LogHandler {
   /// The least important level that is written.
   public var logLevel: Logger.Level
   /// Goes with every line.
   public var metadata: Logger.Metadata = [:]
 
-  /// A handler for a level.
-  public init(level: Logger.Level) { logLevel = level }
+  private let writer: LineWriter
+
+  /// A handler for a level, which writes through ``standardError`` or another writer.
+  public init(level: Logger.Level, writer: LineWriter) {
+    logLevel = level
+    self.writer = writer
+  }
+
+  /// A writer for this process's standard error.
+  public static func standardError() -> LineWriter {
+    LineWriter(STDERR_FILENO, name: "pawl.log") { count in
+      let event = LogEvent(
+        level: .warning, message: "log lines were dropped, since nobody read them in time", metadata: ["count": "\(count)"],
+        source: "", file: "", function: "", line: 0)
+      return Array(line(event, metadata: [:], at: now).utf8)
+    }
+  }
 
   /// A value that goes with every line.
   public subscript(metadataKey key: String) -> Logger.Metadata.Value? {
@@ -20,17 +37,8 @@ public struct StandardErrorLog: LogHandler {
     set { metadata[key] = newValue }
   }
 
-  /// Writes one line.
-  public func log(event: LogEvent) {
-    let line = Array(Self.line(event, metadata: metadata, at: Self.now).utf8)
-    var written = 0
-    while written < line.count {
-      let count = line[written...].withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
-      if count < 0, errno == EINTR { continue }
-      guard count > 0 else { return }
-      written += count
-    }
-  }
+  /// Queues one line.
+  public func log(event: LogEvent) { writer.put(Array(Self.line(event, metadata: metadata, at: Self.now).utf8)) }
 
   static func line(_ event: LogEvent, metadata: Logger.Metadata, at time: timespec) -> String {
     var line = Units.timestamp(UInt64(max(0, time.tv_sec)), milliseconds: UInt64(time.tv_nsec) / 1_000_000)

@@ -19,15 +19,16 @@ protocol AttachmentDesk: Sendable {
 extension Node: AttachmentDesk {
   func expect(_ connection: ConnectionID, key: SecretBox, owner: DataOwner) {
     if !desk.expect(connection, key: key, owner: owner, at: MonotonicClock.now) {
-      context.logger.warning("too many data connections are announced")
+      context.peerLog.note(.warning, "too many data connections are announced", peer: nil)
     }
   }
 
   /// Somebody dialled with the first byte of a data connection. Throwing closes the stream silently.
-  func welcomeData(_ stream: TCPStream, by deadline: Deadline) async throws {
+  func welcomeData(_ stream: TCPStream, at place: Doorway.Place, by deadline: Deadline) async throws {
     guard let message = try await stream.read(exactly: Attach.byteCount, deadline: deadline),
       let (connection, owner) = desk.admit(message, at: MonotonicClock.now)
     else { throw LinkEnded() }
+    place.leave()
     switch owner {
     case .puller(let transfer):
       guard let puller = pulls[transfer] else { throw LinkEnded() }

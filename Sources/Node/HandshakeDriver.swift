@@ -28,28 +28,32 @@ actor HandshakeDriver {
   private let remoteName: String
   private let ends: ConnectionEnds?
   private let deadline: Deadline
+  /// Where a connection that was dialled to us waits until it is authenticated.
+  private let place: Doorway.Place?
   private var handshake: NoiseHandshake?
   private var decoder = FrameDecoder(lengthWidth: .two, maximum: longMessageBytes)
 
   /// A driver that has sent and read nothing yet.
   init(
     stream: any ByteStream, remoteName: String, ends: ConnectionEnds? = nil, handshake: consuming NoiseHandshake,
-    deadline: Deadline, loop: EventLoop
+    deadline: Deadline, place: Doorway.Place? = nil, loop: EventLoop
   ) {
     self.stream = stream
     self.remoteName = remoteName
     self.ends = ends
     self.handshake = consume handshake
     self.deadline = deadline
+    self.place = place
     self.loop = loop
   }
 
   // MARK: Initiator
 
-  /// Sends the preamble and message 1, waits for message 2. Returning means that the other side holds the expected key.
+  /// Sends the preamble and message 1, waits for message 2, which carries nothing. Returning means that the other side holds the
+  /// expected key.
   func open(_ preamble: Preamble, payload: [UInt8]) async throws {
     try await stream.write([preamble.rawValue] + frame(write(payload)), deadline: deadline)
-    _ = try read(try await message(atMost: Self.shortMessageBytes, by: deadline))
+    guard try read(try await message(atMost: Self.shortMessageBytes, by: deadline)).isEmpty else { throw LinkEnded() }
   }
 
   /// Sends message 3 and turns into a connection.
@@ -60,10 +64,12 @@ actor HandshakeDriver {
 
   // MARK: Responder
 
-  /// Reads message 1, which must come soon, and returns its payload.
+  /// Reads message 1, which must come soon, and returns its payload once it may be answered.
   func greet() async throws -> [UInt8] {
     let first = Deadline.after(Self.firstMessageTime).earlier(deadline)
-    return try read(try await message(atMost: Self.shortMessageBytes, by: first))
+    let payload = try read(try await message(atMost: Self.shortMessageBytes, by: first))
+    try await place?.greeted(by: deadline)
+    return payload
   }
 
   /// The secret that message 3 must prove, known once message 1 has named the ticket.
@@ -75,6 +81,7 @@ actor HandshakeDriver {
   func answer() async throws -> (payload: [UInt8], remote: X25519.PublicKey) {
     try await stream.write(frame(write([])), deadline: deadline)
     let payload = try read(try await message(atMost: Self.longMessageBytes, by: deadline))
+    place?.leave()
     guard let remote = handshake?.remoteStatic else { throw LinkEnded() }
     return (payload, remote)
   }

@@ -29,9 +29,7 @@ public actor Node {
   /// Somebody adds, blocks or removes peers; others wait in line.
   var isChangingPeers = false
   var changeWaiters: [CheckedContinuation<Void, Never>] = []
-  var door = DoorKeeper()
-  /// Closes what stands in the doorway, by its number.
-  var doorway: [UInt64: TCPStream] = [:]
+  nonisolated let doorway: Doorway
   /// Waiting for a ticket to be used, by ticket id.
   var ticketWaiters: [[UInt8]: [TicketWaiter]] = [:]
   /// Data connections that were announced and have not come yet.
@@ -64,7 +62,7 @@ public actor Node {
       let identity = try Self.identity(in: folder, keys, isFirstRun: isFirstRun, crypto: crypto, logger: logger)
       let context = NodeContext(
         loop: loop, identity: identity, key: keys.key, database: database, crypto: crypto, clock: clock, threads: NodeThreads(),
-        network: network, logger: logger)
+        network: network, logger: logger, peerLog: PeerLog(logger))
       var prekeys = try PrekeyRing(stored: try await database.loadPrekeys(), key: keys.key)
       let rotation = prekeys.refresh(at: context.now, crypto: crypto)
       let loaded = try await Self.load(context: context, prekeys: prekeys)
@@ -98,6 +96,7 @@ public actor Node {
     listening = listener.localAddress
     started = context.now
     readBacks = ReadBackQueue(context: context)
+    doorway = Doorway(loop: context.loop)
   }
 
   private static func identity(
@@ -159,6 +158,7 @@ public actor Node {
       let added = add(row: peer.row, record: peer.record, machine: machine, claim: peer.claim)
       for event in peer.expired.events { await added.note(event) }
     }
+    await noteKnownAddresses()
     accepting = Task { await self.acceptConnections() }
     housekeeping = Task { await self.keepHouse() }
     following = Task { await self.followAddresses(since: addresses, said: hello) }
@@ -194,6 +194,8 @@ public actor Node {
     // Before the peers, whose batches name them. Costs nothing while nothing is due.
     await rotatePrekeys()
     for peer in peers.values { await peer.tick() }
+    await noteKnownAddresses()
+    context.peerLog.report()
     expireTickets()
     expireAnnounced()
     try? await context.database.maintain()
@@ -223,13 +225,14 @@ public actor Node {
     accepting?.cancel()
     following?.cancel()
     await listener.close()
-    for stream in doorway.values { await stream.close() }
+    await doorway.close()
     for puller in pulls.values { await puller.cancel() }
     for server in servers.values { await server.stop() }
     for waiter in ticketWaiters.values.joined() { waiter.fail(NodeError(.interrupted, "the node is shutting down")) }
     ticketWaiters = [:]
     for peer in peers.values { await peer.stop() }
     await readBacks.stop()
+    context.peerLog.report(isEnd: true)
     await context.threads.stop()
     await context.database.close()
   }

@@ -20,6 +20,8 @@ struct NodeContext: Sendable {
   let threads: NodeThreads
   let network: any NetworkView
   let logger: Logger
+  /// For lines that others cause, who must not be able to fill the log.
+  let peerLog: PeerLog
 
   /// Wall-clock Unix seconds.
   var now: UInt64 { clock() }

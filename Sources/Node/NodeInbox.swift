@@ -14,12 +14,13 @@ extension Node: PeerInbox {
     let message: ControlMessage
     do {
       guard let known = try ControlMessage.parse(payload.payload) else {
-        context.logger.debug("a message of an unknown type", metadata: ["peer": "\(peer.id.hex)"])
+        context.peerLog.note(.debug, "a message of an unknown type", peer: String(peer.id.hex.prefix(16)))
         return
       }
       message = known
     } catch {
-      context.logger.warning("a malformed message", metadata: ["peer": "\(peer.id.hex)", "error": "\(error.code)"])
+      context.peerLog.note(
+        .warning, "a malformed message", peer: String(peer.id.hex.prefix(16)), metadata: ["error": "\(error.code)"])
       return
     }
     switch message {

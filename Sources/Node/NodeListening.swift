@@ -41,73 +41,64 @@ extension Node {
   }
 
   func acceptConnections() async {
-    var number: UInt64 = 0
     while !isStopping {
       let stream: TCPStream
       do { stream = try await listener.accept() } catch {
         if !isStopping { context.logger.error("no longer accepting connections", metadata: ["error": "\(error)"]) }
         return
       }
-      number += 1
-      await admit(stream, number: number)
+      if let place = doorway.enter(stream) { admit(stream, at: place) } else { await stream.close() }
     }
   }
 
-  private func admit(_ stream: TCPStream, number: UInt64) async {
-    let host = stream.remoteAddress.host
-    var isKnown = false
-    for peer in peers.values where await peer.addresses.contains(where: { $0.host == host }) { isKnown = true }
-    switch door.arrive(number, address: host, isKnown: isKnown) {
-    case .refuse:
-      await stream.close()
-      return
-    case .admitDropping(let oldest):
-      if let dropped = doorway.removeValue(forKey: oldest) { Task { await dropped.close() } }
-    case .admit: break
-    }
-    doorway[number] = stream
+  /// Tells the doorway where peers may be reached. A list of now and then is good enough: it only says who is dropped last.
+  func noteKnownAddresses() async {
+    var hosts: [String] = []
+    for peer in peers.values { hosts += await peer.addresses.map(\.host) }
+    doorway.setKnown(hosts)
+  }
+
+  private func admit(_ stream: TCPStream, at place: Doorway.Place) {
     Task {
       let deadline = Deadline.after(HandshakeDriver.totalTime)
-      do { try await self.welcome(stream, by: deadline) } catch {
+      do { try await self.welcome(stream, at: place, by: deadline) } catch {
         // Nothing is said to whoever fails here: not even that somebody is listening for something.
-        self.context.logger.debug("turned away", metadata: ["from": "\(stream.remoteAddress)", "error": "\(error)"])
+        self.context.peerLog.note(
+          .debug, "turned away", peer: nil, metadata: ["from": "\(stream.remoteAddress)", "error": "\(error)"])
         await stream.close()
       }
-      self.leftDoorway(number)
+      place.leave()
     }
-  }
-
-  private func leftDoorway(_ number: UInt64) {
-    doorway[number] = nil
-    door.leave(number)
   }
 
   /// Reads the first byte and lets whoever can authenticate in. Throwing closes the stream silently.
-  private func welcome(_ stream: TCPStream, by deadline: Deadline) async throws {
+  private func welcome(_ stream: TCPStream, at place: Doorway.Place, by deadline: Deadline) async throws {
     let first = Deadline.after(HandshakeDriver.firstMessageTime)
     guard let byte = try await stream.read(exactly: 1, deadline: first)?.first, let preamble = Preamble(rawValue: byte) else {
       throw LinkEnded()
     }
     switch preamble {
-    case .link: try await welcomeLink(stream, by: deadline)
-    case .pair: try await welcomeJoiner(stream, by: deadline)
-    case .data: try await welcomeData(stream, by: first)
+    case .link: try await welcomeLink(stream, at: place, by: deadline)
+    case .pair: try await welcomeJoiner(stream, at: place, by: deadline)
+    case .data: try await welcomeData(stream, at: place, by: first)
     }
   }
 
   /// The responder's end of a handshake.
-  func responder(_ preamble: Preamble, _ stream: TCPStream, by deadline: Deadline) -> HandshakeDriver {
+  func responder(
+    _ preamble: Preamble, _ stream: TCPStream, at place: Doorway.Place, by deadline: Deadline
+  ) -> HandshakeDriver {
     let handshake = NoiseHandshake(
       preamble == .pair ? .xkpsk3 : .xk, role: .responder, prologue: Array(preamble.prologue.utf8),
       staticKey: context.identity.linkKey(), randomness: context.crypto.randomness)
     return HandshakeDriver(
       stream: stream, remoteName: stream.remoteAddress.description, ends: ConnectionEnds(of: stream), handshake: handshake,
-      deadline: deadline, loop: context.loop)
+      deadline: deadline, place: place, loop: context.loop)
   }
 
-  private func welcomeLink(_ stream: TCPStream, by deadline: Deadline) async throws {
+  private func welcomeLink(_ stream: TCPStream, at place: Doorway.Place, by deadline: Deadline) async throws {
     let opened = context.now
-    let driver = responder(.link, stream, by: deadline)
+    let driver = responder(.link, stream, at: place, by: deadline)
     guard try await driver.greet().isEmpty else { throw LinkEnded() }
     let (payload, remote) = try await driver.answer()
     guard payload.isEmpty, let peer = peers.values.first(where: { $0.record.linkKey == remote }) else { throw LinkEnded() }

@@ -111,8 +111,8 @@ extension Node {
   }
 
   /// Somebody connected to pair. Throwing closes the stream silently: strangers learn nothing and spoil nothing.
-  func welcomeJoiner(_ stream: TCPStream, by deadline: Deadline) async throws {
-    let driver = responder(.pair, stream, by: deadline)
+  func welcomeJoiner(_ stream: TCPStream, at place: Doorway.Place, by deadline: Deadline) async throws {
+    let driver = responder(.pair, stream, at: place, by: deadline)
     let ticketID = try await driver.greet()
     guard let row = try await context.database.ticket(ticketID), row.state != .withdrawn else { throw LinkEnded() }
     let ticket = try Ticket(parsing: row.bytes.span)

@@ -36,16 +36,16 @@ actor Peer {
   private var work: [Work] = []
   private var isWorking = false
   private var backlogWaiters: [CheckedContinuation<Void, Never>] = []
-  private var readinessWaiters: [CheckedContinuation<Void, Never>] = []
+  var readinessWaiters: [CheckedContinuation<Void, Never>] = []
   private var idleWaiters: [CheckedContinuation<Void, Never>] = []
-  private var stopReason = NodeError(.unreachable, "the node is shutting down")
+  var stopReason = NodeError(.unreachable, "the node is shutting down")
   private var dialling: Task<Void, Never>?
   /// When the peer may be dialed next.
   var backoff = Backoff()
   /// Commands and transfers that wait for the peer.
   var demand = 0
   /// How often a link was closed before the peer had said anything.
-  private var timesTurnedAway = 0
+  var timesTurnedAway = 0
   var greeting = Greeting()
   /// How each of ``addresses`` became known.
   var origins: AddressOrigins
@@ -56,6 +56,8 @@ actor Peer {
   var isRelinkDue = false
   /// When that was done last.
   var relinked: Duration?
+  /// What its links have brought that was worth nothing.
+  var conduct = PeerConduct()
   let nudge: Nudge
   var replies = ReplyDesk()
   /// What the machine has done and the store has not.
@@ -99,7 +101,7 @@ actor Peer {
 
   /// Takes over a link whose handshake is done, and reads it until it ends. `first` was read from it already.
   func attach(_ link: Link, first: LinkFrame? = nil) {
-    guard !isStopped, !row.blocked else {
+    guard !isStopped, !row.blocked, !isPaused else {
       Task { await link.connection.close() }
       return
     }
@@ -108,8 +110,9 @@ actor Peer {
       let oldest = links.removeFirst()
       Task { await oldest.connection.close() }
     }
-    context.logger.info(
-      "linked", metadata: ["peer": "\(row.alias)", "at": "\(link.connection.remoteName)", "dialled": "\(link.dialled != nil)"])
+    context.peerLog.note(
+      .info, "linked", peer: row.alias,
+      metadata: ["at": "\(link.connection.remoteName)", "dialled": "\(link.dialled != nil)"])
     post(.linkUp(link))
     if let first { post(.frame(first, link)) }
     Task { await self.read(link) }
@@ -151,18 +154,24 @@ actor Peer {
     }
   }
 
-  func detach(_ link: Link, because reason: String) async {
+  /// - Parameter isForConduct: we end the link because of what it brought: it counts as one that was of no use.
+  func detach(_ link: Link, because reason: String, isForConduct: Bool = false) async {
     guard let index = links.firstIndex(where: { $0.number == link.number }) else { return }
     let ended = links.remove(at: index)
     let wasAccepted = ended.isAccepted
+    conduct.forget(link.number)
     if !wasAccepted { timesTurnedAway += 1 }
+    if isForConduct {
+      work.removeAll { if case .frame(_, let from) = $0 { from.number == link.number } else { false } }
+    }
     let now = MonotonicClock.now
     backoff.linkEnded(
-      wasUseful: ended.wasUseful(at: now), wasDialed: ended.dialled != nil, at: now, jitter: Double.random(in: 0...1))
+      wasUseful: !isForConduct && ended.wasUseful(at: now), wasDialed: ended.dialled != nil, at: now,
+      jitter: Double.random(in: 0...1))
     if links.isEmpty { machine.linkDown() } else { relink() }
     await nudge.fire()
     await link.connection.close()
-    context.logger.info("link ended", metadata: ["peer": "\(row.alias)", "reason": "\(reason)"])
+    context.peerLog.note(.info, "link ended", peer: row.alias, metadata: ["reason": "\(reason)"])
     if wasAccepted {
       try? await context.database.touch(id, lastSeen: context.now)
       if let row = try? await context.database.peer(id) { adopt(row: row) }
@@ -223,6 +232,7 @@ actor Peer {
     var target: Link?
     var heard: AddressScope?
     var isNewHello = false
+    var judged: [Judged] = []
     var taken = 0
     loop: for item in work.prefix(Self.batchLimit) {
       if case .linkUp(let link) = item {
@@ -241,11 +251,12 @@ actor Peer {
       var trial = next
       do {
         if let outcome = try Self.apply(item, to: &trial, at: context.now) {
+          if case .frame(_, let link) = item { judged.append(Judged(outcome, on: link.number)) }
           if merged == nil { merged = outcome } else { merged?.absorb(outcome) }
         }
         next = trial
       } catch {
-        context.logger.error("session", metadata: ["peer": "\(row.alias)", "error": "\(error)"])
+        context.peerLog.note(.error, "session", peer: row.alias, metadata: ["error": "\(error)"])
       }
       if target != nil { break loop }
     }
@@ -261,7 +272,7 @@ actor Peer {
       try await commit(outcome.commit)
     } catch {
       // Nothing of this batch happened. What came over a link comes again; what was to be sent is reported as not sent.
-      context.logger.error("cannot store the session", metadata: ["peer": "\(row.alias)", "error": "\(error)"])
+      context.peerLog.note(.error, "cannot store the session", peer: row.alias, metadata: ["error": "\(error)"])
       replies.failAll(NodeError(.failed, "the state folder cannot be written: \(error)"))
       await dropLinks()
       return
@@ -270,6 +281,7 @@ actor Peer {
     machine = next
     if !linked { machine.linkDown() }
     await act(on: outcome, target: target, heardOver: heard ?? .publicNetwork)
+    await judge(judged)
   }
 
   private static func apply(_ item: Work, to machine: inout PeerMachine, at now: UInt64) throws -> Outcome? {
@@ -311,54 +323,6 @@ actor Peer {
   private func wakeBacklog() {
     let woken = backlogWaiters
     backlogWaiters = []
-    for waiter in woken { waiter.resume() }
-  }
-
-  // MARK: Readiness
-
-  /// Whether payloads can go out now and be acted on.
-  var isReady: Bool { isLinked && machine.isConfirmed }
-
-  /// Whether a link is up on which the peer has spoken.
-  var isLinked: Bool { links.contains(where: \.isAccepted) }
-
-  /// Waits for a link and a confirmed session, dialling at once if there is neither.
-  func ready(by deadline: Deadline) async throws {
-    if row.blocked { throw NodeError.identityChanged(row.alias) }
-    let before = timesTurnedAway
-    await beginWaiting()
-    defer { endWaiting() }
-    while !isReady, !isStopped {
-      try Task.checkCancellation()
-      // Once may be a node that is just shutting down.
-      guard timesTurnedAway < before + 2 else {
-        throw NodeError(
-          .notAllowed,
-          "\(row.alias) is there, but does not take this node for a peer: it may have revoked the pairing, or have to decide first",
-          hint: "`pawl peers` there shows an open question; else ask for a new ticket, and run `pawl join` here")
-      }
-      guard let remaining = deadline.remaining, remaining > .zero else {
-        throw NodeError(
-          .unreachable, links.isEmpty ? "cannot reach \(row.alias)" : "\(row.alias) is there, but the session is not ready",
-          hint: "is its node running? `pawl peers` shows when it was last seen")
-      }
-      let timer = Task { [context] in
-        // One that was cancelled wakes nobody: it would cancel the timers of all others, and they it.
-        if (try? await context.loop.sleep(for: min(remaining, .seconds(1)))) != nil { self.wakeReadiness() }
-      }
-      await withTaskCancellationHandler {
-        await withCheckedContinuation { readinessWaiters.append($0) }
-      } onCancel: {
-        Task { await self.wakeReadiness() }
-      }
-      timer.cancel()
-    }
-    if isStopped { throw stopReason }
-  }
-
-  private func wakeReadiness() {
-    let woken = readinessWaiters
-    readinessWaiters = []
     for waiter in woken { waiter.resume() }
   }
 

@@ -10,7 +10,7 @@ extension Peer {
       var wait: Duration?
       if links.isEmpty, !addresses.isEmpty {
         let now = MonotonicClock.now
-        let next = backoff.next(isWanted: demand > 0)
+        let next = max(backoff.next(isWanted: demand > 0), conduct.pausedUntil)
         if next <= now {
           await dialOnce()
           continue
@@ -48,7 +48,7 @@ extension Peer {
       attach(Link(number: LinkNumber.next(), connection: connection, dialled: answer.address, opened: opened, isAccepted: false))
     } catch {
       backoff.failed(at: MonotonicClock.now, jitter: Double.random(in: 0...1))
-      context.logger.debug("not reached", metadata: ["peer": "\(row.alias)"])
+      context.peerLog.note(.debug, "not reached", peer: row.alias)
     }
   }
 }

@@ -29,33 +29,39 @@ public struct TroubleReport: Hashable, Sendable {
 extension Peer {
   /// Takes note of what the session says of itself.
   func note(_ event: SessionEvent) {
-    let logger = context.logger
-    let metadata: Logger.Metadata = ["peer": "\(row.alias)"]
+    func say(_ level: Logger.Level, _ message: String) { context.peerLog.note(level, message, peer: row.alias) }
     switch event {
     case .started, .acknowledged: break
-    case .confirmed: logger.info("session confirmed", metadata: metadata)
+    case .confirmed: say(.info, "session confirmed")
     case .batchHandedOver, .batchHeld:
-      logger.debug("one-time prekeys", metadata: ["peer": "\(row.alias)", "event": "\(event)"])
-    case .refusedBatch(.outdated): logger.info("an older batch of one-time prekeys came late", metadata: metadata)
+      context.peerLog.note(.debug, "one-time prekeys", peer: row.alias, metadata: ["event": "\(event)"])
+    case .refusedBatch(.outdated): say(.info, "an older batch of one-time prekeys came late")
     case .rollback:
-      logger.warning(
-        "this node's state is older than what the peer has seen: a copied or restored state folder? A fresh session follows",
-        metadata: metadata)
+      say(
+        .warning,
+        "this node's state is older than what the peer has seen: a copied or restored state folder? A fresh session follows")
     case .peerRollback:
-      logger.warning(
-        "the peer's state is older than what was seen of it: a copied or restored state folder? A fresh session follows",
-        metadata: metadata)
-    case .resetSent:
-      logger.warning("a session cannot be continued here; the peer is asked for a fresh one", metadata: metadata)
-    case .resetReceived:
-      logger.warning("the peer cannot continue a session and asks for a fresh one", metadata: metadata)
-    case .startedWithoutPair:
-      logger.warning("a session was started without a one-time prekey: the batch is used up", metadata: metadata)
+      say(
+        .warning,
+        "the peer's state is older than what was seen of it: a copied or restored state folder? A fresh session follows")
+    case .resetSent: say(.warning, "a session cannot be continued here; the peer is asked for a fresh one")
+    case .resetReceived: say(.warning, "the peer cannot continue a session and asks for a fresh one")
+    case .startedWithoutPair: say(.warning, "a session was started without a one-time prekey: the batch is used up")
     case .undeliverable:
       hadNews = hadNews.suffix(15) + [event]
-      fallthrough
-    default: logger.warning("session", metadata: ["peer": "\(row.alias)", "event": "\(event)"])
+      warn(of: event, "messages could not be delivered")
+    case .refusedEnvelope: warn(of: event, "an envelope does not open")
+    case .refusedInitiation: warn(of: event, "the start of a session was refused")
+    case .refusedBundle: warn(of: event, "a bundle was refused")
+    case .refusedBatch: warn(of: event, "a batch of one-time prekeys was refused")
+    case .malformedPayload: warn(of: event, "a message is malformed")
+    case .prematurePayload: warn(of: event, "a message came before the session was confirmed")
+    case .unexpectedFrame: warn(of: event, "a frame has no place here")
     }
+  }
+
+  private func warn(of event: SessionEvent, _ message: String) {
+    context.peerLog.note(.warning, message, peer: row.alias, metadata: ["event": "\(event)"])
   }
 
   /// What a user should know beside the troubles: a question about the identity, and what was lost for good since the start of

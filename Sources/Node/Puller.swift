@@ -170,7 +170,8 @@ actor Puller {
     case .verifyLeafList(let file, let bytes): verify(leafList: bytes, file: file)
     case .rehash(let file, let leaves): rehash(file, leaves)
     case .drop(_, let failure):
-      context.logger.warning("not asked again", metadata: ["peer": "\(peer.id.hex.prefix(16))", "why": "\(failure.reason)"])
+      context.peerLog.note(
+        .warning, "not asked again", peer: String(peer.id.hex.prefix(16)), metadata: ["why": "\(failure.reason)"])
     case .persist(let files): await persist(files)
     case .fileComplete:
       filesComplete += 1
@@ -278,7 +279,8 @@ actor Puller {
         guard isWhole, try await take(frame, connection) else { break }
       }
     } catch {
-      context.logger.debug("a data connection ended", metadata: ["error": "\(error)"])
+      context.peerLog.note(
+        .debug, "a data connection ended", peer: String(peer.id.hex.prefix(16)), metadata: ["error": "\(error)"])
     }
     streams[connection] = nil
     await stream.close()
@@ -302,7 +304,8 @@ actor Puller {
         guard !patience.isPast else { return false }
         await park()
       case .refuse(let refusal):
-        context.logger.warning("a frame that nobody asked for", metadata: ["why": "\(refusal)"])
+        context.peerLog.note(
+          .warning, "a frame that nobody asked for", peer: String(peer.id.hex.prefix(16)), metadata: ["why": "\(refusal)"])
         return false
       }
     }

@@ -13,14 +13,19 @@ package struct Budget: Sendable {
 
   /// Whether there is one left; if so it is spent. A clock that jumps back only delays the refill.
   package mutating func spend(at now: UInt64) -> Bool {
+    guard hasOne(at: now) else { return false }
+    spent += 1
+    return true
+  }
+
+  /// Whether there is one left to spend.
+  mutating func hasOne(at now: UInt64) -> Bool {
     if spent == 0 { since = now }
     let refilled = now > since ? (now - since) / refillSeconds : 0
     if refilled > 0 {
       spent -= min(spent, refilled)
       since += refilled * refillSeconds
     }
-    guard spent < capacity else { return false }
-    spent += 1
-    return true
+    return spent < capacity
   }
 }

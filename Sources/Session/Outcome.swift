@@ -8,6 +8,8 @@ public struct Outcome: Sendable {
   public var delivered: [Delivered] = []
   /// What happened.
   public var events: [SessionEvent] = []
+  /// What the frame of this step was worth. Of several steps that were joined it is the first one's.
+  public var verdict = FrameVerdict.neutral
 
   /// Nothing to do.
   public init(peer: NodeID) {

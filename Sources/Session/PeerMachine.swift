@@ -59,6 +59,9 @@ public struct PeerMachine: Sendable {
   /// The same for INITs that came by another way than a link: who hands forged ones in takes nothing from the peer.
   var carriedBudget = Budget(capacity: 8, refillSeconds: 10)
   var initiationFailures = 0
+  /// What envelopes that do not open may cost: those of the peer's links, and those that came by another way.
+  var openings = OpeningBudget()
+  var carriedOpenings = OpeningBudget()
   /// Batches handed over: each is at most sixteen pairs and a signature.
   var batchBudget = Budget(capacity: 4, refillSeconds: 600)
   /// Batches of the peer's looked at.

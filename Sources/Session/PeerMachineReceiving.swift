@@ -17,6 +17,7 @@ extension PeerMachine {
     case .reset(let id): try reset(id, at: now, into: &outcome)
     case .pairAccepted, .pairRefused, .close: outcome.events.append(.unexpectedFrame(frame.type))
     }
+    if outcome.verdict != .opened, outcome.events.contains(where: \.isRefusal) { outcome.verdict = .refused }
     try pump(at: now, into: &outcome)
     return outcome
   }
@@ -33,15 +34,18 @@ extension PeerMachine {
       return
     }
     guard let index = sessions.firstIndex(where: { $0.id == id }) else {
+      outcome.verdict = .stale
       // One that was wound up here is no lost one, whatever comes late of it.
       if !isCarried, !book.retired.contains(id) { askForReset(id, at: now, into: &outcome) }
       return
     }
-    guard sessions[index].standing != .quarantined else { return }
+    guard sessions[index].standing != .quarantined else { return outcome.verdict = .stale }
     do {
       guard let envelope else { throw SessionError(.refused) }
       let wasConfirmed = sessions[index].isConfirmed
-      let letter = try sessions[index].open(envelope, prekeys: prekeys, at: now, mayBeShort: mayBeShort)
+      let effort = isCarried ? carriedOpenings.effort(at: now) : openings.effort(at: now)
+      let letter = try sessions[index].open(
+        envelope, prekeys: prekeys, effort: effort, at: now, mayBeShort: mayBeShort)
       try accept(
         letter, of: envelope.id, in: index, isNewlyConfirmed: !wasConfirmed && sessions[index].isConfirmed, at: now,
         into: &outcome)
@@ -55,7 +59,8 @@ extension PeerMachine {
   /// A bad envelope changes nothing and is not answered; the third in a row asks for another session.
   private mutating func refuse(_ index: Int, at now: UInt64, into outcome: inout Outcome) {
     outcome.events.append(.refusedEnvelope(sessions[index].id))
-    guard !isCarried else { return }
+    guard !isCarried else { return carriedOpenings.charge(at: now) }
+    openings.charge(at: now)
     sessions[index].failures += 1
     guard sessions[index].failures >= Session.maximumFailures else { return }
     sessions[index].failures = 0
@@ -68,6 +73,7 @@ extension PeerMachine {
     into outcome: inout Outcome
   ) throws(SessionError) {
     let id = sessions[index].id
+    outcome.verdict = .opened
     guard letter.seen <= sessions[index].committed else {
       quarantine(index, at: now, into: &outcome)
       return

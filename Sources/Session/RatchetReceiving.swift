@@ -41,31 +41,34 @@ extension Ratchet {
   ///
   /// - Parameter mayBeShort: whether the envelope came on a link and in no INIT.
   mutating func open(
-    _ envelope: Envelope, associatedData: [UInt8], prekeys: PrekeyRing, at now: UInt64, mayBeShort: Bool = true
+    _ envelope: Envelope, associatedData: [UInt8], prekeys: PrekeyRing, effort: OpeningEffort = .full, at now: UInt64,
+    mayBeShort: Bool = true
   ) throws(SessionError) -> Opened {
     guard mayBeShort || !envelope.hasShortHeader else { throw SessionError(.refused) }
     var trial = self
-    let opened = try trial.openInPlace(envelope, associatedData: associatedData, prekeys: prekeys, at: now)
+    let opened = try trial.openInPlace(
+      envelope, associatedData: associatedData, prekeys: prekeys, effort: effort, at: now)
     self = trial
     return opened
   }
 
   private mutating func openInPlace(
-    _ envelope: Envelope, associatedData: [UInt8], prekeys: PrekeyRing, at now: UInt64
+    _ envelope: Envelope, associatedData: [UInt8], prekeys: PrekeyRing, effort: OpeningEffort, at now: UInt64
   ) throws(SessionError) -> Opened {
-    if envelope.hasShortHeader { return try openShort(envelope, associatedData: associatedData, at: now) }
+    if envelope.hasShortHeader { return try openShort(envelope, associatedData: associatedData, effort: effort, at: now) }
     if case .chain(let current) = receiving,
       let header = envelope.header(under: current.headerKey, knowing: current.known?.header)
     {
-      let key = try messageKey(header, in: current, at: now)
+      let key = try messageKey(header, in: current, effort: effort, at: now)
       return Opened(letter: try envelope.letter(under: key, associatedData: associatedData), beganChain: false)
     }
     if let header = envelope.header(under: nextReceivingHeaderKey) {
-      try beginReceivingChain(header, prekeys: prekeys, at: now)
+      try beginReceivingChain(header, prekeys: prekeys, effort: effort, at: now)
       guard case .chain(let current) = receiving else { throw SessionError(.refused) }
-      let key = try messageKey(header, in: current, at: now)
+      let key = try messageKey(header, in: current, effort: effort, at: now)
       return Opened(letter: try envelope.letter(under: key, associatedData: associatedData), beganChain: true)
     }
+    guard effort.searchesOldChains else { throw SessionError(.refused) }
     for index in skipped.chains.indices.reversed() {
       guard let header = envelope.header(under: skipped.chains[index].headerKey) else { continue }
       guard header.chainFingerprint == skipped.chains[index].fingerprint,
@@ -78,17 +81,17 @@ extension Ratchet {
 
   /// The key of a message of the newest chain; everything before it that has not come is skipped.
   private mutating func messageKey(
-    _ header: RatchetHeader, in current: ReceivingChain, at now: UInt64
+    _ header: RatchetHeader, in current: ReceivingChain, effort: OpeningEffort, at now: UInt64
   ) throws(SessionError) -> SecretBox {
     guard header.chainFingerprint == current.fingerprint else { throw SessionError(.refused) }
     var chain = current
     if chain.known == nil { chain.known = KnownHeader(header) }
-    return try messageKey(header.number, in: chain, at: now)
+    return try messageKey(header.number, in: chain, effort: effort, at: now)
   }
 
   /// The same where the header has been judged.
   mutating func messageKey(
-    _ number: UInt32, in current: ReceivingChain, at now: UInt64
+    _ number: UInt32, in current: ReceivingChain, effort: OpeningEffort, at now: UInt64
   ) throws(SessionError) -> SecretBox {
     var chain = current
     if number < chain.number {
@@ -100,7 +103,7 @@ extension Ratchet {
       return key
     }
     guard number < .max else { throw SessionError(.refused) }
-    try chain.skip(to: number, allowance: SkippedKeys.maximumGap, at: now)
+    try chain.skip(to: number, allowance: effort.gap, at: now)
     let (key, next) = chain.chain.stepped()
     chain.chain = next
     chain.number = number + 1
@@ -112,7 +115,7 @@ extension Ratchet {
   /// The receiving half of DHRatchetHE and of the KEM ratchet: leaves the old chain behind, begins the new one, and notes
   /// that it is our turn.
   private mutating func beginReceivingChain(
-    _ header: RatchetHeader, prekeys: PrekeyRing, at now: UInt64
+    _ header: RatchetHeader, prekeys: PrekeyRing, effort: OpeningEffort, at now: UInt64
   ) throws(SessionError) {
     // Without a chain of ours that it could answer, nobody honest begins one.
     guard case .chain(let ours) = sending else { throw SessionError(.refused) }
@@ -123,13 +126,13 @@ extension Ratchet {
     case (.chain(var old), .answer):
       guard header.previousCount >= old.number else { throw SessionError(.refused) }
       gap += Int(header.previousCount - old.number)
-      guard gap <= SkippedKeys.maximumGap else { throw SessionError(.refused) }
-      try old.skip(to: header.previousCount, allowance: SkippedKeys.maximumGap, at: now)
+      guard gap <= effort.gap else { throw SessionError(.refused) }
+      try old.skip(to: header.previousCount, allowance: effort.gap, at: now)
       skipped.append(SkippedChain(headerKey: old.headerKey, fingerprint: old.fingerprint, keys: old.skipped))
     default:
       throw SessionError(.refused)
     }
-    guard gap <= SkippedKeys.maximumGap else { throw SessionError(.refused) }
+    guard gap <= effort.gap else { throw SessionError(.refused) }
     do {
       let dh = try X25519.agree(ours.keys.dh, header.keys.dh)
       let step = roots.advanced(dh: dh, shared: try shared(header.encapsulation, with: ours, prekeys: prekeys))

@@ -124,10 +124,10 @@ struct Session: Sendable {
 
   /// Opens an envelope and takes note of what it proves. Throwing means that nothing has changed.
   mutating func open(
-    _ envelope: Envelope, prekeys: PrekeyRing, at now: UInt64, mayBeShort: Bool
+    _ envelope: Envelope, prekeys: PrekeyRing, effort: OpeningEffort = .full, at now: UInt64, mayBeShort: Bool
   ) throws(SessionError) -> Letter {
     let opened = try ratchet.open(
-      envelope, associatedData: associatedData, prekeys: prekeys, at: now, mayBeShort: mayBeShort)
+      envelope, associatedData: associatedData, prekeys: prekeys, effort: effort, at: now, mayBeShort: mayBeShort)
     if opened.beganChain {
       phase = .confirmed
       turned = now

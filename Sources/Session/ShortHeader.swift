@@ -35,12 +35,13 @@ struct ShortHeader: Sendable {
 extension Ratchet {
   /// Opens an envelope with a short header: in the newest chain, or in one that was left behind, newest first.
   mutating func openShort(
-    _ envelope: Envelope, associatedData: [UInt8], at now: UInt64
+    _ envelope: Envelope, associatedData: [UInt8], effort: OpeningEffort, at now: UInt64
   ) throws(SessionError) -> Opened {
     if case .chain(let current) = receiving, let header = envelope.shortHeader(under: current.headerKey) {
-      let key = try messageKey(header.number, in: current, at: now)
+      let key = try messageKey(header.number, in: current, effort: effort, at: now)
       return Opened(letter: try envelope.letter(under: key, associatedData: associatedData), beganChain: false)
     }
+    guard effort.searchesOldChains else { throw SessionError(.refused) }
     for index in skipped.chains.indices.reversed() {
       guard let header = envelope.shortHeader(under: skipped.chains[index].headerKey) else { continue }
       guard let key = skipped.take(header.number, fromChain: index, at: now) else { throw SessionError(.refused) }

@@ -3,51 +3,102 @@ import Testing
 @testable import Node
 
 @Suite struct DoorKeeperTests {
-  @Test func noAddressTakesMoreThanItsPlacesAndItsOldestGoesFirst() {
+  private func full(_ host: (Int) -> String = { "192.0.2.\($0)" }, known: Bool = false) -> DoorKeeper {
     var door = DoorKeeper()
-    for number in 1...8 { #expect(door.arrive(UInt64(number), address: "192.0.2.1", isKnown: false) == .admit) }
-    #expect(door.arrive(9, address: "192.0.2.1", isKnown: false) == .admitDropping(1))
-    #expect(door.arrive(10, address: "192.0.2.1", isKnown: false) == .admitDropping(2))
-    #expect(door.count == DoorKeeper.maximumPerAddress)
-    #expect(door.arrive(11, address: "192.0.2.2", isKnown: false) == .admit)
+    for number in 1...DoorKeeper.maximumUnauthenticated {
+      #expect(door.arrive(UInt64(number), address: host(number), isKnown: known) == .admit)
+    }
+    return door
+  }
+
+  @Test func whileThereIsRoomOneAddressMayHoldMoreThanItsShare() {
+    var door = full { _ in "192.0.2.1" }
+    #expect(door.count == 64)
+    #expect(door.arrive(65, address: "192.0.2.1", isKnown: false) == .admitDropping(1))
+    #expect(door.count == 64)
+  }
+
+  @Test func aCrowdedAddressMakesRoomForEveryoneElse() {
+    var door = full { $0 <= 40 ? "192.0.2.\($0)" : "198.51.100.1" }
+    #expect(door.arrive(65, address: "203.0.113.1", isKnown: false) == .admitDropping(41))
+    #expect(door.arrive(66, address: "198.51.100.1", isKnown: true) == .admitDropping(42))
+    for number in 67...81 { _ = door.arrive(UInt64(number), address: "203.0.113.\(number)", isKnown: false) }
+    // It is down to its share: now the oldest of all goes.
+    #expect(door.arrive(100, address: "203.0.113.200", isKnown: false) == .admitDropping(1))
   }
 
   @Test func aPlaceIsFreeAgainOnceItsGuestHasLeft() {
-    var door = DoorKeeper()
-    for number in 1...8 { _ = door.arrive(UInt64(number), address: "192.0.2.1", isKnown: false) }
+    var door = full()
     door.leave(3)
-    #expect(door.arrive(9, address: "192.0.2.1", isKnown: false) == .admit)
+    #expect(door.arrive(65, address: "192.0.2.1", isKnown: false) == .admit)
     door.leave(77)
-    #expect(door.count == 8)
+    #expect(door.count == 64)
   }
 
-  @Test func strangersPushOutTheOldestStrangerAndLeaveTheReservedPlacesFree() {
-    var door = DoorKeeper()
-    let strangers = DoorKeeper.maximumUnauthenticated - DoorKeeper.reservedForKnown
-    for number in 1...strangers {
-      #expect(door.arrive(UInt64(number), address: "192.0.2.\(number)", isKnown: false) == .admit)
+  @Test func addressesOfPeersAreDroppedAfterAllOthers() {
+    var door = full { "192.0.2.\($0)" }
+    for number in 65...128 {
+      #expect(
+        door.arrive(UInt64(number), address: "203.0.113.\(number)", isKnown: true) == .admitDropping(UInt64(number - 64)))
     }
-    #expect(door.arrive(1_000, address: "198.51.100.1", isKnown: false) == .admitDropping(1))
-    #expect(door.arrive(1_001, address: "198.51.100.2", isKnown: false) == .admitDropping(2))
-    for number in 1...DoorKeeper.reservedForKnown {
-      #expect(door.arrive(UInt64(2_000 + number), address: "203.0.113.\(number)", isKnown: true) == .admit)
+    #expect(door.arrive(129, address: "192.0.2.200", isKnown: false) == .refuse)
+    #expect(door.arrive(130, address: "203.0.113.250", isKnown: true) == .admitDropping(65))
+    #expect(door.count == DoorKeeper.maximumUnauthenticated)
+  }
+
+  @Test func whoHasShownTheLinkKeyIsNeverDroppedForSomebodyWhoHasNot() {
+    var door = DoorKeeper()
+    var generator = SeededGenerator(1)
+    for number in 1...32 {
+      _ = door.arrive(UInt64(number), address: "192.0.2.1", isKnown: false)
+      #expect(door.greet(UInt64(number), using: &generator) == .admit)
     }
+    for number in 33...10_000 { _ = door.arrive(UInt64(number), address: "192.0.2.1", isKnown: true) }
+    for number in 1...32 { #expect(door.contains(UInt64(number))) }
     #expect(door.count == DoorKeeper.maximumUnauthenticated)
   }
 
-  @Test func aKnownAddressTakesAStrangersPlaceWhenAllAreTaken() {
-    var door = DoorKeeper()
-    for number in 1...48 { _ = door.arrive(UInt64(number), address: "192.0.2.\(number)", isKnown: false) }
-    for number in 49...64 { _ = door.arrive(UInt64(number), address: "203.0.113.\(number)", isKnown: true) }
-    #expect(door.arrive(65, address: "203.0.113.200", isKnown: true) == .admitDropping(1))
-    #expect(door.count == DoorKeeper.maximumUnauthenticated)
+  @Test func thoseWithTheLinkKeyHoldHalfOfThePlacesAndOneOfThemGoesAtRandom() {
+    var generator = SeededGenerator(2)
+    var dropped: Set<UInt64> = []
+    for _ in 0..<400 {
+      var door = DoorKeeper()
+      for number in 1...32 {
+        _ = door.arrive(UInt64(number), address: "192.0.2.\(number)", isKnown: true)
+        _ = door.greet(UInt64(number), using: &generator)
+      }
+      _ = door.arrive(33, address: "198.51.100.1", isKnown: false)
+      guard case .admitDropping(let number) = door.greet(33, using: &generator) else {
+        Issue.record("somebody has to go")
+        return
+      }
+      #expect(number != 33 && !door.contains(number) && door.contains(33) && door.count == 32)
+      dropped.insert(number)
+    }
+    #expect(dropped == Set(1...32), "any of them, each as likely as the others")
   }
 
-  @Test func aStrangerNeverPushesOutAKnownAddress() {
+  @Test func ofThoseWithTheLinkKeyACrowdedAddressLosesFirst() {
+    var generator = SeededGenerator(3)
     var door = DoorKeeper()
-    for number in 1...64 { _ = door.arrive(UInt64(number), address: "203.0.113.\(number)", isKnown: true) }
-    #expect(door.arrive(65, address: "192.0.2.1", isKnown: false) == .refuse)
-    #expect(door.count == DoorKeeper.maximumUnauthenticated)
+    for number in 1...32 {
+      _ = door.arrive(UInt64(number), address: number <= 23 ? "192.0.2.\(number)" : "198.51.100.1", isKnown: false)
+      _ = door.greet(UInt64(number), using: &generator)
+    }
+    for number in 33...200 {
+      _ = door.arrive(UInt64(number), address: "198.51.100.1", isKnown: false)
+      _ = door.greet(UInt64(number), using: &generator)
+    }
+    for number in 1...23 { #expect(door.contains(UInt64(number))) }
+  }
+
+  @Test func whoWasDroppedOrGreetsTwiceGetsNoFurther() {
+    var generator = SeededGenerator(4)
+    var door = full()
+    _ = door.arrive(65, address: "192.0.2.65", isKnown: false)
+    #expect(door.greet(1, using: &generator) == .refuse)
+    #expect(door.greet(65, using: &generator) == .admit)
+    #expect(door.greet(65, using: &generator) == .refuse)
   }
 
   @Test(arguments: [
@@ -60,9 +111,32 @@ import Testing
   }
 
   @Test func oneCustomersIPv6AddressesShareTheirPlaces() {
-    var door = DoorKeeper()
-    for number in 1...8 { _ = door.arrive(UInt64(number), address: "2001:db8::\(number)", isKnown: false) }
-    #expect(door.arrive(9, address: "2001:db8::ffff:1", isKnown: false) == .admitDropping(1))
-    #expect(door.arrive(10, address: "2001:db8:0:1::1", isKnown: false) == .admit)
+    var door = full { $0 <= 50 ? "192.0.2.\($0)" : "2001:db8::\($0)" }
+    #expect(door.arrive(65, address: "2001:db8:0:1::1", isKnown: false) == .admitDropping(51))
+  }
+
+  @Test func answersAreBoundedInASecondAndComeBackWithTime() {
+    var budget = AnswerBudget()
+    func spent(at now: Duration) -> Int { (0..<1_000).count { _ in budget.spend(at: now) } }
+    #expect(spent(at: .seconds(5)) == AnswerBudget.burst)
+    #expect(spent(at: .seconds(5)) == 0)
+    #expect(spent(at: .milliseconds(5_100)) == 20)
+    #expect(spent(at: .seconds(4)) == 0)
+    #expect(spent(at: .seconds(3_600)) == AnswerBudget.burst)
+  }
+}
+
+/// A small generator for the choices a test makes.
+struct SeededGenerator: RandomNumberGenerator {
+  private var state: UInt64
+
+  init(_ seed: UInt64) { state = seed }
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var z = state
+    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+    return z ^ (z >> 31)
   }
 }

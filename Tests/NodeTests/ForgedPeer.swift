@@ -188,6 +188,9 @@ actor ForgedPeer {
 
   var isReady: Bool { machine.isConfirmed }
 
+  /// The session that its payloads go out in.
+  var session: SessionID? { machine.currentSession }
+
   /// Whether the node has ended the link.
   private(set) var isCut = true
 

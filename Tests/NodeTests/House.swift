@@ -37,15 +37,15 @@ final class House: Sendable {
 
   /// Starts a node, or starts the node of that name again on the port it had. With another home it is another node of that name.
   func start(
-    _ name: String, home: String? = nil, host: String = "127.0.0.1", port: UInt16 = 0, crypto: SessionCrypto = .system,
-    clock: @escaping @Sendable () -> UInt64 = Node.wallClock, network: any NetworkView = SystemNetworkView(),
-    loop: EventLoop? = nil
+    _ name: String, home: String? = nil, host: String = "127.0.0.1", port: UInt16 = 0, logger: Logger? = nil,
+    crypto: SessionCrypto = .system, clock: @escaping @Sendable () -> UInt64 = Node.wallClock,
+    network: any NetworkView = SystemNetworkView(), loop: EventLoop? = nil
   ) async throws -> RunningNode {
     let loop = loop ?? EventLoop(name: "test.\(name)")
     let folder = try StateFolder.open(Locations(home: "\(path)/homes/\(home ?? name)"))
     let node = try await Node.start(
       NodeConfiguration(name: name, listen: (host, port)), folder: folder, loop: loop,
-      logger: Self.logger(name), crypto: crypto, clock: clock, network: network)
+      logger: logger ?? Self.logger(name), crypto: crypto, clock: clock, network: network)
     let running = RunningNode(name: name, node: node, loop: loop, folder: folder)
     atTheEnd { await running.stop() }
     return running

@@ -1,3 +1,4 @@
+import API
 import Foundation
 import Glibc
 import Testing
@@ -36,6 +37,48 @@ extension EndToEnd {
           let isFolder = status.st_mode & S_IFMT == S_IFDIR
           #expect(status.st_mode & 0o777 == (isFolder ? 0o700 : 0o600), "\(name)")
         }
+      }
+    }
+
+    @Test func aReaderOfTheLogThatStopsReadingStopsNothing() async throws {
+      try await Household.with { house in
+        let studio = house.node("studio")
+        // Standard error is a pipe, and nobody reads it.
+        try #require(mkfifo(studio.log, 0o600) == 0)
+        let reader = open(studio.log, O_RDONLY | O_NONBLOCK)
+        defer { close(reader) }
+        try await studio.start(through: ["/usr/bin/env", "PAWL_LOG=debug"])
+        // Each request is a line of some eighty bytes; the pipe takes 64 KiB, the queue 256 KiB.
+        let path = "\(studio.home)/control.sock"
+        try await Task.detached {
+          for _ in 0..<50 {
+            var client = try Client(path: path)
+            for _ in 0..<200 {
+              try client.send(.id)
+              _ = try client.nextLine()
+            }
+          }
+        }.value
+        #expect(try await studio.ask("status", limit: .seconds(20))["type"] == "result")
+        // Read at last, it tells how much is missing.
+        var text: [UInt8] = []
+        var room = [UInt8](repeating: 0, count: 1 << 16)
+        try await house.eventually("the lines that were dropped are counted") {
+          let count = read(reader, &room, room.count)
+          if count > 0 { text += room.prefix(count) }
+          return String(decoding: text, as: UTF8.self).contains("log lines were dropped")
+        }
+        // And a reader that has stopped again does not hold up the end.
+        try await Task.detached {
+          for _ in 0..<30 {
+            var client = try Client(path: path)
+            for _ in 0..<200 {
+              try client.send(.id)
+              _ = try client.nextLine()
+            }
+          }
+        }.value
+        #expect(try await studio.stop() == .exit(0))
       }
     }
 
