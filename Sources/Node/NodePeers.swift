@@ -110,7 +110,8 @@ extension Node {
       let revoked = try await self.context.database.revoke(peer.id)
       await self.discard(revoked)
       self.context.logger.info("revoked", metadata: ["peer": "\(summary.alias)"])
-      return (summary, revoked?.transfers.count ?? ended)
+      // Pulls that wait to be resumed end too, and those that run are among them, unless they only fetch a manifest.
+      return (summary, ended.served + max(ended.pulls, revoked?.transfers.count ?? 0))
     }
   }
 

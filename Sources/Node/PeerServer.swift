@@ -264,10 +264,13 @@ actor PeerServer {
     }
   }
 
-  /// Ends everything at once.
-  func stop() async {
+  /// Ends everything at once. Returns how many data connections that were.
+  @discardableResult
+  func stop() async -> Int {
     isStopped = true
     wants = []
-    for connection in Array(streams.keys) { await end(connection) }
+    let open = Array(streams.keys)
+    for connection in open { await end(connection) }
+    return open.count
   }
 }

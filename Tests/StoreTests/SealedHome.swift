@@ -83,15 +83,8 @@ struct SealedHome {
     return try folder.unlock().key
   }
 
-  /// The folder, held. A lock that was released can live on for an instant in a process that another test is just starting.
-  func held() throws -> StateFolder {
-    while true {
-      do { return try StateFolder.open(places) } catch {
-        guard error.code == .locked else { throw error }
-        sched_yield()
-      }
-    }
-  }
+  /// The folder, held.
+  func held() throws -> StateFolder { try StateFolder.open(places) }
 
   /// Sets, changes or removes the passphrase.
   @discardableResult
