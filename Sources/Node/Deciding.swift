@@ -82,8 +82,7 @@ extension Node {
       let old = await peer.row.alias
       let record = try IdentityRecord(stored: claim.newcomer.record.span)
       let now = self.context.now
-      var machine = PeerMachine(
-        identity: self.context.identity, peer: record, prekeys: self.prekeys, hello: self.hello(), crypto: self.context.crypto)
+      var machine = try await self.machine(for: record)
       var commits: [SessionCommit] = []
       // We joined it: the session is ours to start. Too late for that, the link's two ends find to one by themselves.
       if let bundle = claim.bundle.flatMap({ try? Bundle(parsing: $0.span) }),

@@ -14,7 +14,7 @@ public struct PeerMachine: Sendable {
   /// Sessions with one peer, the given-up and the racing ones included. Two are ordinary.
   static let maximumSessions = 8
   /// Entries of the replay table. A peer that fills it has started a session every ten minutes for a month.
-  static let maximumReplays = 4_096
+  public static let maximumReplays = 4_096
   /// Bulk bytes after which the keys must turn.
   static let turnBytes = 64 << 20
 
@@ -26,6 +26,8 @@ public struct PeerMachine: Sendable {
   public var prekeys: PrekeyRing
   /// Our `hello`, the first payload in each direction of each session: a JSON object with `"type":"hello"`.
   public var hello: [UInt8]
+  /// Hashes of INIT0s that made sessions with peers that were revoked since: none of them makes another.
+  public var spent: Set<Digest> = []
   /// Whether a link to the peer is up.
   public internal(set) var isLinked = false
 
