@@ -50,12 +50,13 @@ actor Peer {
   private var hasGreeted = false
   let nudge: Nudge
   var replies = ReplyDesk()
-  var hadNews: [SessionEvent] = []
+  /// When it was last logged that a payload found no room, Unix seconds.
+  var refusalLogged: UInt64 = 0
 
   private enum Work {
     case linkUp(Link)
     case frame(LinkFrame)
-    case payload([UInt8])
+    case payload(Posted)
     case start(Bundle)
     case traffic(Int)
     case tick
@@ -150,9 +151,11 @@ actor Peer {
 
   // MARK: Work
 
-  /// Queues a payload for the session. It is delivered once, also if the link goes down in between.
-  func send(_ payload: [UInt8]) {
-    post(.payload(payload))
+  /// Queues a payload for the session. It is delivered once as long as the session lasts, also if the link goes down in between.
+  ///
+  /// - Parameter refused: called once if it is not queued: nothing of it is sent then.
+  func send(_ payload: [UInt8], refused: @escaping @Sendable (NodeError) -> Void) {
+    post(.payload(Posted(payload: payload, refused: refused)))
     Task { await nudge.fire() }
   }
 
@@ -172,7 +175,10 @@ actor Peer {
   func adopt(hello: [UInt8]) { post(.hello(hello)) }
 
   private func post(_ item: Work) {
-    guard !isStopped else { return }
+    guard !isStopped else {
+      if case .payload(let posted) = item { posted.refused(stopReason) }
+      return
+    }
     work.append(item)
     guard !isWorking else { return }
     isWorking = true
@@ -181,6 +187,8 @@ actor Peer {
 
   private func drain() async {
     while !work.isEmpty, !isStopped { await step() }
+    for case .payload(let posted) in work { posted.refused(stopReason) }
+    work = []
     isWorking = false
     let waiting = idleWaiters
     idleWaiters = []
@@ -193,6 +201,7 @@ actor Peer {
     var merged: Outcome?
     var target: Link?
     var taken = 0
+    var queued: [Posted] = []
     loop: for item in work.prefix(Self.batchLimit) {
       if case .linkUp(let link) = item {
         // COUNTERS open a link, before anything else goes out on it: a batch of its own.
@@ -206,8 +215,13 @@ actor Peer {
           if merged == nil { merged = outcome } else { merged?.absorb(outcome) }
         }
         next = trial
+        if case .payload(let posted) = item { queued.append(posted) }
       } catch {
-        context.logger.error("session", metadata: ["peer": "\(row.alias)", "error": "\(error)"])
+        if case .payload(let posted) = item {
+          refuse(posted, because: error)
+        } else {
+          context.logger.error("session", metadata: ["peer": "\(row.alias)", "error": "\(error)"])
+        }
       }
       if target != nil { break loop }
     }
@@ -222,7 +236,9 @@ actor Peer {
     } catch {
       // Nothing of this batch happened. What came over a link comes again; what was to be sent is reported as not sent.
       context.logger.error("cannot store the session", metadata: ["peer": "\(row.alias)", "error": "\(error)"])
-      replies.failAll(NodeError(.failed, "the state folder cannot be written: \(error)"))
+      let failure = NodeError(.failed, "the state folder cannot be written: \(error)")
+      for posted in queued { posted.refused(failure) }
+      replies.failAll(failure)
       await dropLinks()
       return
     }
@@ -236,7 +252,7 @@ actor Peer {
     switch item {
     case .linkUp(let link): return try machine.linkUp(at: now, peerStarts: link.peerStarts)
     case .frame(let frame): return try machine.receive(frame, at: now)
-    case .payload(let payload): return try machine.send(payload, at: now)
+    case .payload(let posted): return try machine.send(posted.payload, at: now)
     case .start(let bundle): return try machine.start(with: bundle, at: now)
     case .traffic(let bytes): return try machine.noteTraffic(bytes: bytes, at: now)
     case .tick: return try machine.tick(at: now)
@@ -270,8 +286,11 @@ actor Peer {
   private func greet() {
     guard !hasGreeted, machine.isConfirmed else { return }
     hasGreeted = true
-    post(.payload(machine.hello))
+    send(machine.hello) { _ in Task { await self.greetAgain() } }
   }
+
+  /// The greeting found no room: the next link tries once more.
+  private func greetAgain() { hasGreeted = false }
 
   private func wakeBacklog() {
     let woken = backlogWaiters

@@ -2,8 +2,8 @@ internal import Wire
 
 /// The small things a ``PeerMachine`` must remember over a restart beside its sessions.
 struct PeerBook: Hashable, Sendable {
-  /// Version 1 ends after the sessions that are gone.
-  private static let version: UInt8 = 2
+  /// Version 1 ends after the sessions that are gone, version 2 after the troubles.
+  private static let version: UInt8 = 3
   /// Sessions that are gone and still known by name, so that a late envelope of one does not look like a lost session.
   static let maximumRetired = 64
 
@@ -17,10 +17,12 @@ struct PeerBook: Hashable, Sendable {
   var batch: HandedBatch?
   /// What went wrong lately.
   var troubles = PeerTroubles()
+  /// What could not be delivered.
+  var lost = LostPayloads()
 
   init() {}
 
-  /// Reads ``stored``, or what version 1 stored.
+  /// Reads ``stored``, or what an older version stored.
   init(stored bytes: [UInt8]) throws(SessionError) {
     do {
       var reader = ByteReader(bytes.span)
@@ -38,6 +40,7 @@ struct PeerBook: Hashable, Sendable {
         }
         troubles = try PeerTroubles(from: &reader)
       }
+      if version >= 3 { lost = try LostPayloads(from: &reader) }
       try reader.finish()
     } catch {
       throw SessionError(.corruptState)
@@ -55,6 +58,7 @@ struct PeerBook: Hashable, Sendable {
     writer.u8(batch == nil ? 0 : 1)
     batch?.write(to: &writer)
     troubles.write(to: &writer)
+    lost.write(to: &writer)
     return writer.bytes
   }
 

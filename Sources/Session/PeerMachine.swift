@@ -96,7 +96,7 @@ public struct PeerMachine: Sendable {
     }
     sessions.sort { $0.ordinal < $1.ordinal }
     for entry in snapshot.outbox.sorted(by: { $0.sequence < $1.sequence }) {
-      outbox.append(Outbox.Item(entry: entry, payload: nil, isOwn: false))
+      outbox.append(Outbox.Item(entry: entry, payload: nil))
     }
     for receipt in snapshot.received { _ = receipts.insert(receipt.digest, of: receipt.session) }
     for stored in snapshot.pairs { pairs.append(try OneTimePair(stored, of: peer.id, key: key)) }
@@ -145,7 +145,8 @@ public struct PeerMachine: Sendable {
 extension PeerMachine {
   /// Sends a payload: a JSON object with a `type`, at most ``Envelope/maximumPayloadBytes``.
   ///
-  /// Returning means that it is in the outbox, or, before both sides are confirmed, that it waits in memory. Throws
+  /// Returning means that it is in the outbox, or, before both sides are confirmed, that it waits in memory. From the outbox it
+  /// arrives exactly once as long as its session lasts; what comes after that is said at ``lostPayloads(at:)``. Throws
   /// ``SessionError/Code/tooLarge``, ``SessionError/Code/outboxFull`` or ``SessionError/Code/queueFull``.
   public mutating func send(_ payload: [UInt8], at now: UInt64) throws(SessionError) -> Outcome {
     guard payload.count <= Envelope.maximumPayloadBytes else { throw SessionError(.tooLarge) }
@@ -197,7 +198,7 @@ extension PeerMachine {
   }
 
   /// Whether one more envelope may be under way.
-  var hasRoom: Bool {
+  public var hasRoom: Bool {
     unacknowledged < Self.maximumUnacknowledged && outbox.bytes < Self.maximumUnacknowledgedBytes
   }
 
@@ -206,8 +207,8 @@ extension PeerMachine {
   mutating func seal(
     _ payload: [UInt8], isOwn: Bool, in index: Int, into outcome: inout Outcome
   ) throws(SessionError) -> EnvelopeDigest {
-    let entry = try sessions[index].seal(payload, crypto: crypto)
-    outbox.append(Outbox.Item(entry: entry, payload: isOwn ? nil : payload, isOwn: isOwn))
+    let entry = try sessions[index].seal(payload, isOwn: isOwn, crypto: crypto)
+    outbox.append(Outbox.Item(entry: entry, payload: isOwn ? nil : payload))
     outcome.commit.append(.putOutbox(entry))
     outcome.commit.append(.putSession(sessions[index].id, sessions[index].stored(of: peer.id)))
     if isLinked { outcome.frames.append(sessions[index].frame(entry.envelope)) }
@@ -217,6 +218,11 @@ extension PeerMachine {
   /// Sends what has waited, as far as there is room.
   mutating func release(into outcome: inout Outcome) throws(SessionError) {
     guard let index = currentIndex else { return }
-    while hasRoom, let payload = waiting.popFirst() { try seal(payload, isOwn: false, in: index, into: &outcome) }
+    let afloat = book.lost.afloat
+    while hasRoom, let payload = waiting.popFirst() {
+      try seal(payload, isOwn: false, in: index, into: &outcome)
+      book.lost.isSealedAgain()
+    }
+    if book.lost.afloat != afloat { outcome.commit.append(.putState(book.stored)) }
   }
 }

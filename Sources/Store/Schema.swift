@@ -18,6 +18,7 @@ enum Schema {
     migrator.registerMigration("4") { db in try db.execute(sql: Sealing.table) }
     migrator.registerMigration("5") { db in
       try db.execute(sql: spent)
+      try db.execute(sql: "ALTER TABLE outbox ADD COLUMN own INTEGER NOT NULL DEFAULT 0")
     }
     return migrator
   }

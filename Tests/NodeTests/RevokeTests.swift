@@ -82,7 +82,7 @@ import Transfer
       let peer = try await studio.node.peer(alias: "mallory")
       let (connection, key) = (ConnectionID.random(.system), SecretBox(Randomness.system.secret(32)))
       // A want as a session delivers it: taken from the other end of this one.
-      await peer.send(ControlMessage.want(want(digest, connection, key: key)).payload)
+      await peer.send(ControlMessage.want(want(digest, connection, key: key)).payload) { _ in }
       try await eventually("it is delivered", on: house.loop) { await mallory.delivered.contains { $0.type == "want" } }
       let late = try #require(await mallory.delivered.last { $0.type == "want" })
       let flood = Task {

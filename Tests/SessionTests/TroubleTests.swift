@@ -138,9 +138,12 @@ import Wire
     book.started = 8
     book.retired = [try #require(SessionID([UInt8](repeating: 3, count: 16)))]
     let stored = book.stored
-    let first = [1] + stored.dropFirst().dropLast(2)
+    let first = [1] + stored.dropFirst().dropLast(2 + 14)
     let read = try PeerBook(stored: first)
     #expect(read == book)
+    #expect(try PeerBook(stored: [2] + stored.dropFirst().dropLast(14)) == book)
+    book.lost.note(3, at: 11)
+    book.lost.areAfloat(2)
     _ = book.troubles.note(.rollback, at: 9)
     book.batch = HandedBatch(
       issued: 5, generation: 6, session: book.retired[0], envelope: EnvelopeDigest(of: [1]), pairs: [1, 2, 3])
@@ -149,6 +152,6 @@ import Wire
     let bytes = book.stored
     for cut in 0..<bytes.count { #expect(throws: SessionError(.corruptState)) { try PeerBook(stored: Array(bytes[..<cut])) } }
     #expect(throws: SessionError(.corruptState)) { try PeerBook(stored: bytes + [0]) }
-    #expect(throws: SessionError(.corruptState)) { try PeerBook(stored: [3] + bytes.dropFirst()) }
+    #expect(throws: SessionError(.corruptState)) { try PeerBook(stored: [4] + bytes.dropFirst()) }
   }
 }
