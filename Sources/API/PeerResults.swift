@@ -27,12 +27,14 @@ public struct Peer: Codable, Hashable, Sendable {
   public var session: String
   /// What went wrong lately between the two, oldest first: all that has not healed, and for seven days what has.
   public var troubles: [Trouble]
+  /// Messages to it that were lost with their session in the last seven days; nil: none, or an older node.
+  public var undelivered: Undelivered?
 
   /// A peer.
   public init(
     alias: String, name: String, node: String, fingerprint: String, verified: Bool, blocked: Bool = false,
     identity: String = "pinned", online: Bool, address: String? = nil, lastSeen: UInt64? = nil, paired: UInt64, session: String,
-    troubles: [Trouble] = []
+    troubles: [Trouble] = [], undelivered: Undelivered? = nil
   ) {
     self.alias = alias
     self.name = name
@@ -47,10 +49,11 @@ public struct Peer: Codable, Hashable, Sendable {
     self.paired = paired
     self.session = session
     self.troubles = troubles
+    self.undelivered = undelivered
   }
 
   private enum CodingKeys: String, CodingKey {
-    case alias, name, node, fingerprint, verified, blocked, identity, online, address, paired, session, troubles
+    case alias, name, node, fingerprint, verified, blocked, identity, online, address, paired, session, troubles, undelivered
     case lastSeen = "last_seen"
   }
 }
@@ -94,6 +97,20 @@ public struct Trouble: Codable, Hashable, Sendable {
   private enum CodingKeys: String, CodingKey {
     case kind, at
     case healedAt = "healed_at"
+  }
+}
+
+/// Messages that could not be delivered: both sides lost what their session needed.
+public struct Undelivered: Codable, Hashable, Sendable {
+  /// How many messages.
+  public var count: Int
+  /// When the last of them was lost, in Unix seconds.
+  public var at: UInt64
+
+  /// Lost messages.
+  public init(count: Int, at: UInt64) {
+    self.count = count
+    self.at = at
   }
 }
 

@@ -53,6 +53,8 @@ int sys_reopen_direct(int fd) {
 
 int sys_flock(int fd, int exclusive) { return result(flock(fd, (exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB)); }
 
+int sys_unlock(int fd) { return result(flock(fd, LOCK_UN)); }
+
 int sys_accept(int fd) { return result(accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)); }
 
 int sys_watch_addresses(void) {

@@ -106,7 +106,8 @@ extension API.Peer {
       verified: peer.isVerified, blocked: peer.isBlocked, identity: peer.isIdentityChanged ? "changed" : "pinned",
       online: peer.isOnline, address: peer.addresses.first,
       lastSeen: peer.lastSeen, paired: peer.added, session: peer.health,
-      troubles: peer.troubles.map { Trouble(kind: Trouble.Kind(rawValue: $0.kind), at: $0.at, healedAt: $0.healedAt) })
+      troubles: peer.troubles.map { Trouble(kind: Trouble.Kind(rawValue: $0.kind), at: $0.at, healedAt: $0.healedAt) },
+      undelivered: peer.undelivered.map { Undelivered(count: $0.count, at: $0.at) })
   }
 }
 

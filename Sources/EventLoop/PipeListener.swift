@@ -116,7 +116,11 @@ enum UnixPath {
     let deadline = Deadline.after(lockTimeout)
     while true {
       let status = sys_flock(descriptor, 1)
-      if status >= 0 { return try body() }
+      if status >= 0 {
+        // Explicitly: a process that is just being started shares the open folder until it runs its program.
+        defer { _ = sys_unlock(descriptor) }
+        return try body()
+      }
       guard status == -EWOULDBLOCK else { throw LoopError(status: status, "lock \(folder)") }
       if deadline.isPast { throw LoopError(.addressInUse, "lock \(folder)") }
       try await loop.sleep(for: lockInterval)

@@ -41,13 +41,13 @@ extension Node {
 
   /// Ends at once whatever is under way with a peer: its links, what it is served, what is pulled from it. The node does not know it
   /// afterwards: nothing that it said before is acted upon any more.
-  func shut(_ peer: Peer, because reason: NodeError) async -> Int {
+  func shut(_ peer: Peer, because reason: NodeError) async -> (pulls: Int, served: Int) {
     if peers[peer.id] === peer { peers[peer.id] = nil }
-    await servers.removeValue(forKey: peer.id)?.stop()
+    let served = await servers.removeValue(forKey: peer.id)?.stop() ?? 0
     let ended = pulls.values.filter { $0.peer.id == peer.id }
     for puller in ended { await puller.cancel(reason) }
     await peer.stop(because: reason)
-    return ended.count
+    return (ended.count, served)
   }
 
   // MARK: The question
@@ -83,8 +83,7 @@ extension Node {
       let old = await peer.row.alias
       let record = try IdentityRecord(stored: claim.newcomer.record.span)
       let now = self.context.now
-      var machine = PeerMachine(
-        identity: self.context.identity, peer: record, prekeys: self.prekeys, hello: self.hello(), crypto: self.context.crypto)
+      var machine = try await self.machine(for: record)
       var commits: [SessionCommit] = []
       // We joined it: the session is ours to start. Too late for that, the link's two ends find to one by themselves.
       if let bundle = claim.bundle.flatMap({ try? Bundle(parsing: $0.span) }),

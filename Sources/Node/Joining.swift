@@ -118,9 +118,7 @@ extension Node {
   ) async throws -> Peer {
     let existing = peers[record.id]
     await existing?.stop(because: NodeError(.unreachable, "it is being paired anew", hint: "try again"))
-    var machine =
-      await existing?.machine
-      ?? PeerMachine(identity: context.identity, peer: record, prekeys: prekeys, hello: hello(), crypto: context.crypto)
+    var machine = try await machine(for: record, existing: existing)
     let before = machine
     do {
       let outcome = try machine.start(with: bundle, at: context.now)

@@ -65,6 +65,7 @@ public actor Node {
         network: network, logger: logger, peerLog: PeerLog(logger))
       var prekeys = try PrekeyRing(stored: try await database.loadPrekeys(), key: keys.key)
       let rotation = prekeys.refresh(at: context.now, crypto: crypto)
+      try await database.forgetSpentInitiations(expiredAt: context.now)
       let loaded = try await Self.load(context: context, prekeys: prekeys)
       // What died while the node was off goes before anybody can make use of it.
       try await database.apply(loaded.map(\.expired.commit), prekeys: rotation)
@@ -132,12 +133,14 @@ public actor Node {
   private static func load(context: NodeContext, prekeys: PrekeyRing) async throws -> [LoadedPeer] {
     var loaded: [LoadedPeer] = []
     let claims = try await context.database.claims()
+    let spent = try await context.database.spentInitiations()
     for row in try await context.database.peers() {
       guard let snapshot = try await context.database.loadPeer(row.id) else { continue }
       do {
         let record = try IdentityRecord(stored: row.record.span)
         var machine = try PeerMachine(
           identity: context.identity, snapshot: snapshot, prekeys: prekeys, hello: [], crypto: context.crypto, key: context.key)
+        machine.spent = spent
         let expired = try machine.tick(at: context.now)
         loaded.append(
           LoadedPeer(
@@ -210,6 +213,8 @@ public actor Node {
       try await context.database.apply([], prekeys: rotation)
       prekeys = next
       for peer in peers.values { await peer.adopt(next) }
+      // They live as long as the prekeys that they name.
+      try await context.database.forgetSpentInitiations(expiredAt: context.now)
     } catch {
       context.logger.error("prekeys were not rotated", metadata: ["error": "\(error)"])
     }

@@ -54,14 +54,17 @@ extension Node: PeerInbox {
     let visible = (try? await context.database.visible(to: peer.id)) ?? []
     var entries: [CatalogEntry] = []
     for artifact in visible { if let entry = try? await entry(of: artifact) { entries.append(entry) } }
-    await peer.send(ControlMessage.catalog(Catalog.page(entries, request: request.request, after: request.after)).payload)
+    await answer(.catalog(Catalog.page(entries, request: request.request, after: request.after)), to: peer)
   }
+
+  /// An answer that cannot be queued is dropped: a user asks for it there, and asks again.
+  private func answer(_ message: ControlMessage, to peer: Peer) async { await peer.send(message.payload) { _ in } }
 
   private func answer(_ request: Resolve, to peer: Peer) async {
     let artifact = try? await context.database.visible(name: request.name.text, version: request.version, to: peer.id)
     var entry: CatalogEntry?
     if let artifact { entry = try? await self.entry(of: artifact) }
-    await peer.send(ControlMessage.resolved(Resolved(request: request.request, entry: entry)).payload)
+    await answer(.resolved(Resolved(request: request.request, entry: entry)), to: peer)
   }
 
   /// What a listing says of a published artifact. Its manifest is read once, away from the loop.

@@ -32,6 +32,8 @@ public struct PeerSummary: Sendable {
   public let safetyNumber: String
   /// What went wrong lately between the two, oldest first.
   public let troubles: [TroubleReport]
+  /// What was lost with a session in the last seven days.
+  public let undelivered: UndeliveredReport?
 }
 
 extension Peer {
@@ -41,7 +43,8 @@ extension Peer {
       alias: row.alias, id: id.hex, name: row.name, addresses: addresses.map(\.description), isVerified: row.verified,
       isBlocked: row.blocked, isIdentityChanged: claim != nil, isOnline: isLinked, added: row.added,
       lastSeen: isLinked ? context.now : row.lastSeen, health: machine.health.rawValue, safetyNumber: safetyNumber.digits,
-      troubles: machine.troubles(at: context.now).map(TroubleReport.init))
+      troubles: machine.troubles(at: context.now).map(TroubleReport.init),
+      undelivered: machine.lostPayloads(at: context.now).map(UndeliveredReport.init))
   }
 
   /// The row was changed in the store.
@@ -110,7 +113,8 @@ extension Node {
       let revoked = try await self.context.database.revoke(peer.id)
       await self.discard(revoked)
       self.context.logger.info("revoked", metadata: ["peer": "\(summary.alias)"])
-      return (summary, revoked?.transfers.count ?? ended)
+      // Pulls that wait to be resumed end too, and those that run are among them, unless they only fetch a manifest.
+      return (summary, ended.served + max(ended.pulls, revoked?.transfers.count ?? 0))
     }
   }
 

@@ -172,9 +172,7 @@ extension Node {
     let existing = peers[record.id]
     await existing?.stop(because: NodeError(.unreachable, "it is being paired anew", hint: "try again"))
     let likeness = existing == nil ? await likeness(of: record, name: card.name, places: card.addresses) : nil
-    var machine =
-      await existing?.machine
-      ?? PeerMachine(identity: context.identity, peer: record, prekeys: prekeys, hello: hello(), crypto: context.crypto)
+    var machine = try await machine(for: record, existing: existing)
     let before = machine
     let outcome: PairingOutcome
     let bundle: Bundle

@@ -64,14 +64,13 @@ actor Peer {
   var deferred: DeferredCommit
   /// Whether that has waited long enough.
   var isFlushDue = false
-  var hadNews: [SessionEvent] = []
 
   enum Work {
     case linkUp(Link)
     case linkChanged
     /// With the link that it came on.
     case frame(LinkFrame, Link)
-    case payload([UInt8])
+    case payload(Posted)
     case start(Bundle)
     case traffic(Int)
     case tick
@@ -183,9 +182,11 @@ actor Peer {
 
   // MARK: Work
 
-  /// Queues a payload for the session. It is delivered once, also if the link goes down in between.
-  func send(_ payload: [UInt8]) {
-    post(.payload(payload))
+  /// Queues a payload for the session. It is delivered once as long as the session lasts, also if the link goes down in between.
+  ///
+  /// - Parameter refused: called once if it is not queued: nothing of it is sent then.
+  func send(_ payload: [UInt8], refused: @escaping @Sendable (NodeError) -> Void) {
+    post(.payload(Posted(payload: payload, refused: refused)))
   }
 
   /// Starts a session with the bundle that the inviter handed over.
@@ -210,7 +211,10 @@ actor Peer {
   func flush() { post(.flush) }
 
   func post(_ item: Work) {
-    guard !isStopped else { return }
+    guard !isStopped else {
+      if case .payload(let posted) = item { posted.refused(stopReason) }
+      return
+    }
     work.append(item)
     guard !isWorking else { return }
     isWorking = true
@@ -219,6 +223,8 @@ actor Peer {
 
   private func drain() async {
     while !work.isEmpty, !isStopped { await step() }
+    for case .payload(let posted) in work { posted.refused(stopReason) }
+    work = []
     isWorking = false
     let waiting = idleWaiters
     idleWaiters = []
@@ -234,6 +240,7 @@ actor Peer {
     var isNewHello = false
     var judged: [Judged] = []
     var taken = 0
+    var queued: [Posted] = []
     loop: for item in work.prefix(Self.batchLimit) {
       if case .linkUp(let link) = item {
         // COUNTERS open a link, before anything else goes out on it: a batch of its own.
@@ -255,8 +262,13 @@ actor Peer {
           if merged == nil { merged = outcome } else { merged?.absorb(outcome) }
         }
         next = trial
+        if case .payload(let posted) = item { queued.append(posted) }
       } catch {
-        context.peerLog.note(.error, "session", peer: row.alias, metadata: ["error": "\(error)"])
+        if case .payload(let posted) = item {
+          refuse(posted, because: error)
+        } else {
+          context.peerLog.note(.error, "session", peer: row.alias, metadata: ["error": "\(error)"])
+        }
       }
       if target != nil { break loop }
     }
@@ -273,7 +285,9 @@ actor Peer {
     } catch {
       // Nothing of this batch happened. What came over a link comes again; what was to be sent is reported as not sent.
       context.peerLog.note(.error, "cannot store the session", peer: row.alias, metadata: ["error": "\(error)"])
-      replies.failAll(NodeError(.failed, "the state folder cannot be written: \(error)"))
+      let failure = NodeError(.failed, "the state folder cannot be written: \(error)")
+      for posted in queued { posted.refused(failure) }
+      replies.failAll(failure)
       await dropLinks()
       return
     }
@@ -290,7 +304,7 @@ actor Peer {
       return try machine.linkUp(link.number, at: now, began: link.opened, peerStarts: link.peerStarts)
     case .linkChanged: return try machine.linkChanged(at: now)
     case .frame(let frame, let link): return try machine.receive(frame, on: link.number, at: now)
-    case .payload(let payload): return try machine.send(payload, at: now)
+    case .payload(let posted): return try machine.send(posted.payload, at: now)
     case .start(let bundle): return try machine.start(with: bundle, at: now)
     case .traffic(let bytes): return try machine.noteTraffic(bytes: bytes, at: now)
     case .tick: return try machine.tick(at: now)

@@ -29,8 +29,11 @@ extension Peer {
   /// said again over a nearer link, since more of it counts there.
   func greet() {
     guard let link, machine.isConfirmed, greeting.take(over: scope(of: link)) else { return }
-    post(.payload(machine.hello))
+    // Where it finds no room it is still owed.
+    send(machine.hello) { _ in Task { await self.greetingFailed() } }
   }
+
+  private func greetingFailed() { greeting.isStale() }
 
   /// How far away the other end of a link is.
   func scope(of link: Link) -> AddressScope {

@@ -26,6 +26,19 @@ public struct TroubleReport: Hashable, Sendable {
   }
 }
 
+/// Messages that were committed and that nobody will receive.
+public struct UndeliveredReport: Hashable, Sendable {
+  /// How many.
+  public let count: Int
+  /// When the last of them was lost, Unix seconds.
+  public let at: UInt64
+
+  init(_ lost: LostPayloads) {
+    count = lost.count
+    at = lost.at
+  }
+}
+
 extension Peer {
   /// Takes note of what the session says of itself.
   func note(_ event: SessionEvent) {
@@ -47,9 +60,9 @@ extension Peer {
     case .resetSent: say(.warning, "a session cannot be continued here; the peer is asked for a fresh one")
     case .resetReceived: say(.warning, "the peer cannot continue a session and asks for a fresh one")
     case .startedWithoutPair: say(.warning, "a session was started without a one-time prekey: the batch is used up")
-    case .undeliverable:
-      hadNews = hadNews.suffix(15) + [event]
-      warn(of: event, "messages could not be delivered")
+    case .undeliverable(_, let count):
+      context.peerLog.note(
+        .warning, "messages could not be delivered", peer: row.alias, metadata: ["count": "\(count)"])
     case .refusedEnvelope: warn(of: event, "an envelope does not open")
     case .refusedInitiation: warn(of: event, "the start of a session was refused")
     case .refusedBundle: warn(of: event, "a bundle was refused")
@@ -64,13 +77,10 @@ extension Peer {
     context.peerLog.note(.warning, message, peer: row.alias, metadata: ["event": "\(event)"])
   }
 
-  /// What a user should know beside the troubles: a question about the identity, and what was lost for good since the start of
-  /// the process.
+  /// What a user should know beside the troubles: a question about the identity, and a peer that acknowledges nothing any more.
   func warnings() -> [String] {
     if claim != nil { return ["\(row.alias): identity key changed - blocked until you decide: pawl verify \(row.alias)"] }
-    return hadNews.compactMap { event in
-      guard case .undeliverable(_, let count) = event else { return nil }
-      return "\(row.alias): \(count) messages could not be delivered"
-    }
+    guard !machine.hasRoom else { return [] }
+    return ["\(row.alias) does not acknowledge what it is sent: \(machine.unacknowledged) messages wait, and no more fit"]
   }
 }

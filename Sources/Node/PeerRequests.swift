@@ -50,7 +50,7 @@ extension Peer {
     return try await withTaskCancellationHandler {
       try await withCheckedThrowingContinuation { continuation in
         replies.wait(for: number, continuation)
-        send(payload)
+        send(payload) { error in Task { await self.answer(number, with: .failure(error)) } }
       }
     } onCancel: {
       Task { await self.answer(number, with: .failure(CancellationError())) }

@@ -68,23 +68,35 @@ actor PeerServer {
     do { source = try await self.source(want.digest) } catch {
       // It is this peer's to have, and its folder is gone or closed to us.
       context.logger.error("an artifact cannot be served", metadata: ["digest": "\(want.digest.hex)", "error": "\(error)"])
-      return await peer.send(
-        ControlMessage.deny(Deny(request: want.request, transfer: want.transfer, reason: .changed)).payload)
+      return await tell(Deny(request: want.request, transfer: want.transfer, reason: .changed))
     }
     let reply = machine.receive(want, artifact: source?.served, session: session, at: MonotonicClock.now)
     switch reply {
     case .repeated: break
     case .deny(let deny):
-      await peer.send(ControlMessage.deny(deny).payload)
+      await tell(deny)
     case .grant(let grant, newConnectionKey: nil):
-      await peer.send(ControlMessage.grant(grant).payload)
+      await tell(grant)
       await nudges[grant.connection]?.fire()
     case .grant(let grant, newConnectionKey: .some(let key)):
       await desk.expect(grant.connection, key: key, owner: .server(peer.id))
-      await peer.send(ControlMessage.grant(grant).payload)
+      await tell(grant)
       guard let address = await peer.serverDials else { return }
       Task { await self.dial(address, connection: grant.connection, key: key) }
     }
+  }
+
+  /// A refusal that cannot be queued is dropped: the puller hears nothing for ten seconds, and asks again.
+  private func tell(_ deny: Deny) async { await peer.send(ControlMessage.deny(deny).payload) { _ in } }
+
+  /// A grant that cannot be queued ends with its connection. The puller asks again on another one, at once or after ten seconds.
+  private func tell(_ grant: Grant) async {
+    await peer.send(ControlMessage.grant(grant).payload) { _ in Task { await self.drop(grant.connection) } }
+  }
+
+  private func drop(_ connection: ConnectionID) async {
+    await end(connection)
+    machine.closed(connection)
   }
 
   private func dial(_ address: SocketAddress, connection: ConnectionID, key: SecretBox) async {
@@ -237,7 +249,7 @@ actor PeerServer {
     for sealing in line.ahead where sealing.job.grant == job.grant { _ = try? await sealing.task.value }
     line.ahead.removeAll { $0.job.grant == job.grant }
     if line.next?.grant == job.grant { line.next = nil }
-    if let deny = machine.failed(job, reason: reason, path: path) { await peer.send(ControlMessage.deny(deny).payload) }
+    if let deny = machine.failed(job, reason: reason, path: path) { await tell(deny) }
   }
 
   private func account(_ bytes: inout Int, all: Bool) async {
@@ -260,14 +272,17 @@ actor PeerServer {
   func withdraw(_ digests: [Digest]) async {
     for digest in digests {
       sources[digest] = nil
-      for deny in machine.withdraw(digest) { await peer.send(ControlMessage.deny(deny).payload) }
+      for deny in machine.withdraw(digest) { await tell(deny) }
     }
   }
 
-  /// Ends everything at once.
-  func stop() async {
+  /// Ends everything at once. Returns how many data connections that were.
+  @discardableResult
+  func stop() async -> Int {
     isStopped = true
     wants = []
-    for connection in Array(streams.keys) { await end(connection) }
+    let open = Array(streams.keys)
+    for connection in open { await end(connection) }
+    return open.count
   }
 }

@@ -158,7 +158,7 @@ actor Puller {
     switch action {
     case .send(_, let want):
       if let key = want.connectionKey { await desk.expect(want.connection, key: key, owner: .puller(transfer)) }
-      await peer.send(ControlMessage.want(want).payload)
+      await peer.send(ControlMessage.want(want).payload) { error in Task { await self.cancel(error) } }
     case .open(_, let connection, let key):
       unopened[connection] = key
       await openWhatIsMissing()

@@ -5,8 +5,6 @@ struct Outbox: Sendable {
     let entry: OutboxEntry
     /// Never stored: it may hold a grant's secret. Nil after a restart, and for the session's own messages.
     let payload: [UInt8]?
-    /// Whether losing it with its session loses nothing.
-    let isOwn: Bool
   }
 
   private(set) var items: [Item] = []

@@ -79,7 +79,8 @@ public enum SessionEvent: Hashable, Sendable {
   case refusedBatch(SessionError.Code)
   /// A frame that has no place here, by its type byte.
   case unexpectedFrame(UInt8)
-  /// A session was given up with that many envelopes that nobody can open any more and whose payloads we no longer have.
+  /// A session was given up with that many envelopes that nobody can open any more and whose payloads we no longer have. Zeros: the
+  /// payloads had waited in memory for the next session when the process ended.
   case undeliverable(SessionID, count: Int)
 }
 

@@ -10,7 +10,7 @@ struct OutdatedSessions: Sendable {
   /// Whether a row of the store belongs to one; if so it is counted.
   mutating func claims(_ entry: OutboxEntry) -> Bool {
     guard let count = envelopes[entry.session] else { return false }
-    envelopes[entry.session] = count + 1
+    if !entry.isOwn { envelopes[entry.session] = count + 1 }
     return true
   }
 }

@@ -19,6 +19,8 @@ struct PeerBook: Hashable, Sendable {
   var troubles = PeerTroubles()
   /// When the newest bundle that we know of the peer was issued, on its clock; zero: none.
   var newestBundle: UInt64 = 0
+  /// What could not be delivered.
+  var lost = LostPayloads()
 
   init() {}
 
@@ -40,7 +42,10 @@ struct PeerBook: Hashable, Sendable {
         }
         troubles = try PeerTroubles(from: &reader)
       }
-      if version >= 3 { newestBundle = try reader.u64() }
+      if version >= 3 {
+        newestBundle = try reader.u64()
+        lost = try LostPayloads(from: &reader)
+      }
       try reader.finish()
     } catch {
       throw SessionError(.corruptState)
@@ -59,6 +64,7 @@ struct PeerBook: Hashable, Sendable {
     batch?.write(to: &writer)
     troubles.write(to: &writer)
     writer.u64(newestBundle)
+    lost.write(to: &writer)
     return writer.bytes
   }
 

@@ -14,7 +14,7 @@ public struct PeerMachine: Sendable {
   /// Sessions with one peer, the given-up and the racing ones included. Two are ordinary.
   static let maximumSessions = 8
   /// Entries of the replay table. A peer that fills it has started a session every ten minutes for a month.
-  static let maximumReplays = 4_096
+  public static let maximumReplays = 4_096
   /// Bulk bytes after which the keys must turn.
   static let turnBytes = 64 << 20
 
@@ -26,6 +26,8 @@ public struct PeerMachine: Sendable {
   public var prekeys: PrekeyRing
   /// Our `hello`, the first payload in each direction of each session: a JSON object with `"type":"hello"`.
   public var hello: [UInt8]
+  /// Hashes of INIT0s that made sessions with peers that were revoked since: none of them makes another.
+  public var spent: Set<Digest> = []
   /// Whether a link to the peer is up.
   public internal(set) var isLinked = false
 
@@ -115,7 +117,7 @@ public struct PeerMachine: Sendable {
     }
     sessions.sort { $0.ordinal < $1.ordinal }
     for entry in snapshot.outbox.sorted(by: { $0.sequence < $1.sequence }) where !outdated.claims(entry) {
-      outbox.append(Outbox.Item(entry: entry, payload: nil, isOwn: false))
+      outbox.append(Outbox.Item(entry: entry, payload: nil))
     }
     let known = Set(sessions.map(\.id))
     for receipt in snapshot.received {
@@ -177,7 +179,8 @@ public struct PeerMachine: Sendable {
 extension PeerMachine {
   /// Sends a payload: a JSON object with a `type`, at most ``Envelope/maximumPayloadBytes``.
   ///
-  /// Returning means that it is in the outbox, or, before both sides are confirmed, that it waits in memory. Throws
+  /// Returning means that it is in the outbox, or, before both sides are confirmed, that it waits in memory. From the outbox it
+  /// arrives exactly once as long as its session lasts; what comes after that is said at ``lostPayloads(at:)``. Throws
   /// ``SessionError/Code/tooLarge``, ``SessionError/Code/outboxFull`` or ``SessionError/Code/queueFull``.
   public mutating func send(_ payload: [UInt8], at now: UInt64) throws(SessionError) -> Outcome {
     guard payload.count <= Envelope.maximumPayloadBytes else { throw SessionError(.tooLarge) }
@@ -198,7 +201,7 @@ extension PeerMachine {
   }
 
   /// Whether one more envelope may be under way.
-  var hasRoom: Bool {
+  public var hasRoom: Bool {
     unacknowledged < Self.maximumUnacknowledged && outbox.bytes < Self.maximumUnacknowledgedBytes
   }
 
@@ -207,8 +210,8 @@ extension PeerMachine {
   mutating func seal(
     _ payload: [UInt8], isOwn: Bool, in index: Int, into outcome: inout Outcome
   ) throws(SessionError) -> EnvelopeID {
-    let entry = try sessions[index].seal(payload, crypto: crypto)
-    outbox.append(Outbox.Item(entry: entry, payload: isOwn ? nil : payload, isOwn: isOwn))
+    let entry = try sessions[index].seal(payload, isOwn: isOwn, crypto: crypto)
+    outbox.append(Outbox.Item(entry: entry, payload: isOwn ? nil : payload))
     outcome.commit.append(.putOutbox(entry))
     outcome.commit.append(.putSession(sessions[index].id, sessions[index].stored(of: peer.id)))
     if isLinked { outcome.frames.append(sessions[index].frame(entry.envelope)) }
@@ -218,6 +221,11 @@ extension PeerMachine {
   /// Sends what has waited, as far as there is room.
   mutating func release(into outcome: inout Outcome) throws(SessionError) {
     guard let index = currentIndex else { return }
-    while hasRoom, let payload = waiting.popFirst() { try seal(payload, isOwn: false, in: index, into: &outcome) }
+    let afloat = book.lost.afloat
+    while hasRoom, let payload = waiting.popFirst() {
+      try seal(payload, isOwn: false, in: index, into: &outcome)
+      book.lost.isSealedAgain()
+    }
+    if book.lost.afloat != afloat { outcome.commit.append(.putState(book.stored)) }
   }
 }

@@ -133,10 +133,15 @@ extension PeerMachine {
     let id = session.id
     behind.remove(id)
     let left = outbox.removeAll(of: id)
-    let payloads = left.compactMap(\.payload)
+    // An earlier `hello` must not come after that of the session which takes its place.
+    let payloads = left.compactMap(\.payload).filter { PayloadType.read($0) != PayloadType.hello }
     waiting.putBack(payloads)
-    let lost = session.isConfirmed ? left.count { $0.payload == nil && !$0.isOwn } : 0
-    if lost > 0 { outcome.events.append(.undeliverable(id, count: lost)) }
+    book.lost.areAfloat(payloads.count)
+    let lost = session.isConfirmed ? left.count { $0.payload == nil && !$0.entry.isOwn } : 0
+    if lost > 0 {
+      book.lost.note(lost, at: now)
+      outcome.events.append(.undeliverable(id, count: lost))
+    }
     if !left.isEmpty { outcome.commit.append(.deleteOutboxes(id)) }
     outcome.commit.append(.deleteSession(id))
     book.retire(id)

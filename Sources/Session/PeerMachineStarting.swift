@@ -98,6 +98,7 @@ extension PeerMachine {
     to initiation: Initiation, at now: UInt64, into outcome: inout Outcome
   ) throws(SessionError) {
     let head = initiation.head
+    guard !spent.contains(head.replayHash) else { throw SessionError(.unknownPrekey) }
     guard head.spkID == head.pqspkID, let generation = prekeys.find(head.spkID), generation.dies > now else {
       throw SessionError(.unknownPrekey)
     }

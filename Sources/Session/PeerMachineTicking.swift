@@ -65,6 +65,7 @@ extension PeerMachine {
       if isOver || isStale { giveUp(index, at: now, into: &outcome) }
     }
     if let held, held.bundle.expires + SessionTimes.clockSkew <= now { dropHeldBundle(into: &outcome) }
+    settleLostPayloads(at: now, into: &outcome)
     if book.troubles.expire(at: now) { outcome.commit.append(.putState(book.stored)) }
     for pair in pairs where pair.dies <= now { outcome.commit.append(.deletePair(pair.id)) }
     pairs.removeAll { $0.dies <= now }

@@ -111,12 +111,13 @@ struct Session: Sendable {
   var isSent: Bool { standing == .good || standing == .superseded }
 
   /// Seals the next payload of this direction.
-  mutating func seal(_ payload: [UInt8], crypto: SessionCrypto) throws(SessionError) -> OutboxEntry {
+  mutating func seal(_ payload: [UInt8], isOwn: Bool, crypto: SessionCrypto) throws(SessionError) -> OutboxEntry {
     let letter = try Letter(sequence: committed + 1, seen: seen, payload: payload)
     do {
       let envelope = try ratchet.seal(letter, associatedData: associatedData, crypto: crypto)
       committed += 1
-      return OutboxEntry(session: id, sequence: committed, id: try Envelope(parsing: envelope).id, envelope: envelope)
+      return OutboxEntry(
+        session: id, sequence: committed, id: try Envelope(parsing: envelope).id, envelope: envelope, isOwn: isOwn)
     } catch {
       throw SessionError(.internalFailure)
     }

@@ -76,13 +76,16 @@ public struct OutboxEntry: Hashable, Sendable {
   public let id: EnvelopeID
   /// The bytes.
   public let envelope: [UInt8]
+  /// Whether it carries a message of the session's own: losing it with its session loses nothing.
+  public let isOwn: Bool
 
   /// A row.
-  public init(session: SessionID, sequence: UInt64, id: EnvelopeID, envelope: [UInt8]) {
+  public init(session: SessionID, sequence: UInt64, id: EnvelopeID, envelope: [UInt8], isOwn: Bool = false) {
     self.session = session
     self.sequence = sequence
     self.id = id
     self.envelope = envelope
+    self.isOwn = isOwn
   }
 }
 

@@ -9,9 +9,9 @@ internal import Session
 ///
 /// Every throwing call is one transaction. Returning means that it is on the disk (`synchronous=FULL`); throwing means that none of it
 /// is. Keys that were deleted or overwritten are overwritten on the disk (`secure_delete`), and the write-ahead log that still
-/// holds them is cut to nothing: at once after a deletion, else by ``maintain()`` and every few commits.
+/// holds them is overwritten and cut to nothing: at once after a deletion, else by ``maintain()`` and every few commits.
 public actor Database {
-  /// Commits that may overwrite ratchet state before the log that holds the old state is cut: a checkpoint costs two syncs.
+  /// Commits that may overwrite ratchet state before the log that holds the old state is cut: that costs four syncs.
   static let commitsPerCheckpoint = 64
 
   /// How long to wait for another program that reads the file, a backup say, before a call fails.
@@ -23,7 +23,10 @@ public actor Database {
   /// What secrets are sealed under.
   nonisolated let key: StateKey
   private var staleCommits = 0
+  private var log: WriteAheadLog
   private var isClosed = false
+  /// Called between durable writes of the cutting of the log.
+  private let step: DurableStep
 
   /// The thread all of it runs on.
   public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
@@ -38,15 +41,19 @@ public actor Database {
     try folder.settleFiles(keys)
   }
 
-  init(path: String, keys: Keyring) throws(StoreError) {
+  init(path: String, keys: Keyring, step: @escaping DurableStep = { _ in }) throws(StoreError) {
     self.path = path
+    self.step = step
+    log = WriteAheadLog(of: path)
     key = keys.key
     queue = try Self.settled(path, keys)
     executor = ThreadExecutor(name: "pawl.store")
   }
 
   /// A database under one key.
-  init(path: String, key: StateKey) throws(StoreError) { try self.init(path: path, keys: Keyring(key)) }
+  init(path: String, key: StateKey, step: @escaping DurableStep = { _ in }) throws(StoreError) {
+    try self.init(path: path, keys: Keyring(key), step: step)
+  }
 
   /// Opens the database and seals anew what is not sealed under the ring's key. What it was before is gone from the file then.
   static func settled(_ path: String, _ keys: Keyring, _ step: DurableStep = { _ in }) throws(StoreError) -> DatabaseQueue {
@@ -59,8 +66,9 @@ public actor Database {
       if try queue.read(Sealing.isClean) { return queue }
       try step("clean the database")
       // Overwriting alone leaves what lay in the unused ends of pages. Where there is no room for it, the next start tries again.
-      let isVacuumed = (try? queue.vacuum()) != nil
-      try queue.writeWithoutTransaction { db in _ = try db.checkpoint(.truncate) }
+      let isVacuumed = (try? Vacuum.run(queue, path)) != nil
+      var log = WriteAheadLog(of: path)
+      try queue.writeWithoutTransaction { db in try log.cut(db, step) }
       guard isVacuumed else { return queue }
       try step("note that the database is clean")
       try queue.write { db in try db.execute(sql: "UPDATE sealing SET is_clean = 1") }
@@ -92,7 +100,8 @@ public actor Database {
     configuration.foreignKeysEnabled = true
     configuration.busyMode = .timeout(busySeconds)
     configuration.prepareDatabase { db in
-      try db.execute(sql: "PRAGMA secure_delete = ON; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON")
+      try db.execute(
+        sql: "PRAGMA secure_delete = ON; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY")
     }
     let queue = try DatabaseQueue(path: path, configuration: configuration)
     // Only now: GRDB sets NORMAL when it turns the write-ahead log on, which may lose the last commits in a power cut.
@@ -146,6 +155,7 @@ public actor Database {
   func write<T>(_ body: (GRDB.Database) throws -> T) throws(StoreError) -> T {
     try requireOpen()
     do {
+      if log.isOverwritten { try queue.writeWithoutTransaction { db in try log.truncate(db) } }
       return try queue.write(body)
     } catch {
       throw StoreError(database: error, path)
@@ -162,11 +172,11 @@ public actor Database {
     }
   }
 
-  /// Moves the log into the database and cuts it to no bytes.
+  /// Moves the log into the database, overwrites it and cuts it to no bytes.
   func checkpoint() throws(StoreError) {
     try requireOpen()
     do {
-      _ = try queue.writeWithoutTransaction { db in try db.checkpoint(.truncate) }
+      try queue.writeWithoutTransaction { db in try log.cut(db, step) }
     } catch {
       throw StoreError(database: error, path)
     }

@@ -133,6 +133,7 @@ extension PeerRow {
     try db.run("DELETE FROM ticket WHERE used_by = ?1 OR used_by = (SELECT id FROM claim WHERE peer = ?1)", [id.column])
     try db.run("DELETE FROM seen_version WHERE publisher = ?", [id.column])
     try db.run("DELETE FROM known_manifest WHERE publisher = ?", [id.column])
+    try SpentInitiations.keep(db, of: id)
     try db.run("DELETE FROM peer WHERE id = ?", [id.column])
     return Revoked(peer: peer, transfers: transfers)
   }

@@ -16,6 +16,10 @@ enum Schema {
     migrator.registerMigration("3") { db in try db.execute(sql: claims) }
     // The columns of `Sealing` are sealed by whoever has the key, right after this.
     migrator.registerMigration("4") { db in try db.execute(sql: Sealing.table) }
+    migrator.registerMigration("5") { db in
+      try db.execute(sql: spent)
+      try db.execute(sql: "ALTER TABLE outbox ADD COLUMN own INTEGER NOT NULL DEFAULT 0")
+    }
     return migrator
   }
 
@@ -81,6 +85,11 @@ enum Schema {
       record BLOB NOT NULL, name TEXT NOT NULL, addresses TEXT NOT NULL, reason TEXT NOT NULL, bundle BLOB,
       came INTEGER NOT NULL) STRICT;
     ALTER TABLE ticket ADD COLUMN replaces BLOB;
+    """
+
+  /// Of whom they were is not kept: the order of the rows is that of the hashes.
+  private static let spent = """
+    CREATE TABLE spent_init (hash BLOB PRIMARY KEY, expires INTEGER NOT NULL) STRICT, WITHOUT ROWID;
     """
 
   private static let transfers = """

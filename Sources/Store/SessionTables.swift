@@ -17,7 +17,7 @@ extension Database {
         outbox: try db.rows("SELECT * FROM outbox WHERE peer = ? ORDER BY session, sequence", key) {
           OutboxEntry(
             session: try $0.session("session"), sequence: $0.unsigned("sequence"), id: try $0.envelope("digest"),
-            envelope: $0.bytes("envelope"))
+            envelope: $0.bytes("envelope"), isOwn: $0.flag("own"))
         },
         received: try db.rows("SELECT * FROM received WHERE peer = ? ORDER BY number", key) {
           StoredReceipt(session: try $0.session("session"), envelope: try $0.envelope("digest"))
@@ -88,10 +88,13 @@ enum SessionWriter {
     case .putOutbox(let entry):
       try db.run(
         """
-        INSERT INTO outbox VALUES (?, ?, ?, ?, ?) ON CONFLICT (peer, session, digest) DO UPDATE
-        SET sequence = excluded.sequence, envelope = excluded.envelope
+        INSERT INTO outbox VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (peer, session, digest) DO UPDATE
+        SET sequence = excluded.sequence, envelope = excluded.envelope, own = excluded.own
         """,
-        [peer, entry.session.bytes.column, entry.id.bytes.column, entry.sequence.column, entry.envelope.column])
+        [
+          peer, entry.session.bytes.column, entry.id.bytes.column, entry.sequence.column, entry.envelope.column,
+          entry.isOwn,
+        ])
     case .deleteOutbox(let session, let envelope):
       try db.run(
         "DELETE FROM outbox WHERE peer = ? AND session = ? AND digest = ?", [peer, session.bytes.column, envelope.bytes.column])

@@ -1,4 +1,3 @@
-internal import CSys
 internal import EventLoop
 internal import Glibc
 
@@ -11,9 +10,9 @@ public final class StateFolder: Sendable {
   public let locations: Locations
   /// Paths whose modes were too open until now: others may have read what lies there.
   public let tightened: [String]
-  private let lock: Locked<Descriptor?>
+  private let lock: Locked<FolderLock?>
 
-  private init(locations: Locations, tightened: [String], lock: Descriptor) {
+  private init(locations: Locations, tightened: [String], lock: FolderLock) {
     self.locations = locations
     self.tightened = tightened
     self.lock = Locked(lock)
@@ -28,7 +27,7 @@ public final class StateFolder: Sendable {
     where folder != locations.home {
       try Self.prepare(folder, onlyIfOurs: false, &tightened)
     }
-    let lock = try takeLock(locations.lockFile)
+    let lock = try FolderLock(locations.lockFile)
     for file in [
       locations.identityFile, locations.keyFile, locations.databaseFile, locations.databaseFile + "-wal", locations.lockFile,
     ] {
@@ -43,32 +42,7 @@ public final class StateFolder: Sendable {
   }
 
   /// Who holds the folder now; nil if nobody does.
-  public static func holder(_ locations: Locations) -> Int32? {
-    guard let file = Descriptor.open(locations.lockFile, O_RDWR | O_NOFOLLOW) else { return nil }
-    if sys_flock(file.raw, 0) >= 0 { return nil }
-    return readHolder(file) ?? 0
-  }
-
-  private static func takeLock(_ path: String) throws(StoreError) -> Descriptor {
-    guard let file = Descriptor.open(path, O_RDWR | O_CREAT | O_NOFOLLOW, mode: 0o600) else { throw .state(errno, path) }
-    let result = sys_flock(file.raw, 1)
-    guard result >= 0 else {
-      guard -result == EWOULDBLOCK else { throw .state(-result, path) }
-      let holder = readHolder(file)
-      let who = holder.map { "process \($0)" } ?? "another process"
-      throw StoreError(.locked, path, detail: "\(who) runs a node here already", holder: holder)
-    }
-    let text = [UInt8]("\(getpid())\n".utf8)
-    guard ftruncate(file.raw, 0) == 0, text.withUnsafeBytes({ file.write($0, at: 0) }) else { throw .state(errno, path) }
-    return file
-  }
-
-  private static func readHolder(_ file: Descriptor) -> Int32? {
-    var bytes = [UInt8](repeating: 0, count: 16)
-    let count = bytes.withUnsafeMutableBytes { file.read(into: $0, at: 0) }
-    guard count > 0 else { return nil }
-    return Int32(String(decoding: bytes[..<count].prefix { $0 != 0x0A }, as: UTF8.self))
-  }
+  public static func holder(_ locations: Locations) -> Int32? { FolderLock.holder(locations.lockFile) }
 
   /// Makes a folder 0700, or tightens it. `onlyIfOurs`: leave a folder that holds other things too as it is (`PAWL_HOME` may
   /// be a home folder, and shutting that would break other programs), as long as nobody else may replace what is in it.

@@ -20,14 +20,25 @@ enum PeerReport {
     return table.lines
   }
 
-  /// What went wrong with peers lately: one line for each that had trouble, about the last of it.
+  /// What went wrong with peers lately: one line for each that had trouble, about the last of it, and one for what was lost.
   static func troubles(_ peers: [Peer]) -> [String] {
-    peers.compactMap { peer in
-      guard let last = peer.troubles.last else { return nil }
-      let more = peer.troubles.count - 1
-      let others = more > 0 ? " (and \(more) more in the last 7 days: --json lists them)" : ""
-      return "warning: " + text(last, with: TerminalText.escape(peer.alias)) + others
+    peers.flatMap { peer in [trouble(peer), undelivered(peer)].compactMap(\.self) }
+  }
+
+  private static func undelivered(_ peer: Peer) -> String? {
+    peer.undelivered.map { lost in
+      let alias = TerminalText.escape(peer.alias)
+      return
+        "warning: \(alias): \(Units.plural(lost.count, "message")) could not be delivered, the last at \(Units.date(lost.at)); "
+        + "ask again for what you miss"
     }
+  }
+
+  private static func trouble(_ peer: Peer) -> String? {
+    guard let last = peer.troubles.last else { return nil }
+    let more = peer.troubles.count - 1
+    let others = more > 0 ? " (and \(more) more in the last 7 days: --json lists them)" : ""
+    return "warning: " + text(last, with: TerminalText.escape(peer.alias)) + others
   }
 
   private static func text(_ trouble: Trouble, with alias: String) -> String {

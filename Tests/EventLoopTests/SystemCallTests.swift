@@ -72,7 +72,14 @@ struct SystemCallTests {
       #expect(sys_flock(second, 1) == 0)
       #expect(sys_flock(third, 1) == -EWOULDBLOCK)
       #expect(sys_flock(third, 0) == -EWOULDBLOCK)
+      // A copy of the descriptor, as a child process has one, holds the lock until it is given back explicitly.
+      let copy = dup(second)
+      #expect(sys_unlock(second) == 0)
+      #expect(sys_flock(third, 0) == 0)
+      #expect(sys_unlock(third) == 0 && sys_flock(second, 1) == 0)
       close(second)
+      #expect(sys_flock(third, 0) == -EWOULDBLOCK)
+      close(copy)
       #expect(sys_flock(third, 0) == 0)
       #expect(sys_flock(descriptor, 0) == 0)
     }

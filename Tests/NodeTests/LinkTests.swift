@@ -157,7 +157,7 @@ import Transfer
       let old = await here.links[0].number
       await meddler.lay { place, _ in place.purpose == Preamble.link.rawValue ? .withhold : .pass }
       // Nobody says it again: it is no request, and a node says it by itself on the first link of its life alone.
-      await here.send(ControlMessage.hello(Hello(name: "renamed", addresses: [])).payload)
+      await here.send(ControlMessage.hello(Hello(name: "renamed", addresses: [])).payload) { _ in }
       try await eventually("it is sealed", on: house.loop) { await here.machine.unacknowledged == 1 }
       await meddler.cutAll(of: .link)
       try await eventually("it arrives", on: house.loop) { await there.row.name == "renamed" }

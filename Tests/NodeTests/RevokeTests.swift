@@ -82,7 +82,7 @@ import Transfer
       let peer = try await studio.node.peer(alias: "mallory")
       let (connection, key) = (ConnectionID.random(.system), SecretBox(Randomness.system.secret(32)))
       // A want as a session delivers it: taken from the other end of this one.
-      await peer.send(ControlMessage.want(want(digest, connection, key: key)).payload)
+      await peer.send(ControlMessage.want(want(digest, connection, key: key)).payload) { _ in }
       try await eventually("it is delivered", on: house.loop) { await mallory.delivered.contains { $0.type == "want" } }
       let late = try #require(await mallory.delivered.last { $0.type == "want" })
       let flood = Task {
@@ -180,6 +180,52 @@ import Transfer
       await connection.close()
       _ = try await studio.node.revoke("mallory")
       for id in [mallory.identity.id, other.id] { try await expectForgotten(id, by: studio) }
+    }
+  }
+
+  @Test func aStartOfBeforeTheRevocationMakesNoSessionAfterANewPairing() async throws {
+    try await withHouse { house in
+      var studio = try await house.start("studio")
+      let mallory = try await house.forge("mallory", at: studio)
+      let (id, identity) = (mallory.identity.id, mallory.identity)
+      // A start from signed prekeys alone, as from a batch that is used up.
+      let now = ForgedPeer.now
+      var prekeys = PrekeyRing()
+      _ = prekeys.refresh(at: now, crypto: .system)
+      let bare = try await studio.node.prekeys.bundle(
+        from: studio.node.context.identity, to: id, at: now, crypto: .system)
+      var machine = PeerMachine(
+        identity: identity, peer: studio.node.context.identity.record, prekeys: prekeys,
+        hello: ControlMessage.hello(Hello(name: "mallory", addresses: [])).payload, crypto: .system)
+      _ = try machine.start(with: bare, at: now)
+      let start = try #require(machine.undelivered.first)
+      @Sendable func starts(_ node: RunningNode) async throws -> Int? {
+        try await node.node.context.database.loadPeer(id)?.replays.count
+      }
+      let before = try #require(try await starts(studio))
+      try await mallory.push(start.encoded)
+      let first = studio
+      try await eventually("it makes a session", on: house.loop) { try await starts(first) == before + 1 }
+      _ = try await studio.node.revoke("mallory")
+      let invitation = try await studio.node.invite(alias: "mallory", lifeSeconds: 60, addresses: [])
+      let again = try await ForgedPeer.pair(with: invitation.text, as: "mallory", identity: identity, on: house.loop)
+      house.atTheEnd { await again.close() }
+      try await again.ready()
+      for round in 0..<2 {
+        let known = try #require(try await starts(studio))
+        try await again.push(start.encoded)
+        // What comes after it on the same link is answered after it was looked at.
+        let heard = await again.heard.count
+        try await again.say(.catalogRequest(CatalogRequest(request: RequestNumber(50 + round))))
+        try await eventually("the next word is answered", on: house.loop) { await again.heard.count > heard }
+        #expect(try await starts(studio) == known)
+        guard round == 0 else { break }
+        // And after a restart.
+        await studio.stop()
+        studio = try await house.start("studio", port: studio.port)
+        try await again.relink()
+        try await again.ready()
+      }
     }
   }
 }

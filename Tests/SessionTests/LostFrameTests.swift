@@ -92,7 +92,7 @@ import Wire
   @Test func aTurnThatCameToNothingIsAskedForAgain() throws {
     var simulator = try Simulator(seed: 953)
     try simulator.pair(joiner: 0)
-    func turnsAskedFor() -> Int { simulator.ends[0].store.snapshot.outbox.count }
+    func turnsAskedFor() -> Int { simulator.ends[0].machine.unacknowledged }
     for round in 0..<5 {
       simulator.now += SessionTimes.turnInterval
       try simulator.step(0) { try $0.noteTraffic(bytes: 1, at: $1) }
@@ -100,7 +100,7 @@ import Wire
       // While it is under way no second one is needed…
       try simulator.step(0) { try $0.noteTraffic(bytes: 100 << 20, at: $1 + SessionTimes.turnInterval) }
       #expect(turnsAskedFor() == 1, "round \(round)")
-      let entry = try #require(simulator.ends[0].store.snapshot.outbox.first)
+      let entry = try #require(simulator.ends[0].machine.outbox.items.first?.entry)
       simulator.wire = [[], []]
       let link = simulator.link
       try simulator.step(0) { try $0.receive(.ack(entry.session, entry.id), on: link, at: $1) }

@@ -180,7 +180,7 @@ import Wire
     var starter = simulator.ends[0].machine
     guard case .starting(let head) = starter.sessions[0].phase else { throw SessionError(.internalFailure) }
     starter.sessions[0].ratchet.sayShort()
-    let entry = try starter.sessions[0].seal(json("hello", "x"), crypto: simulator.ends[0].party.crypto)
+    let entry = try starter.sessions[0].seal(json("hello", "x"), isOwn: false, crypto: simulator.ends[0].party.crypto)
     let id = starter.sessions[0].id
     for frame in [LinkFrame.initiation(Initiation(head: head, envelope: entry.envelope)), .envelope(id, entry.envelope)] {
       var machine = simulator.ends[1].machine

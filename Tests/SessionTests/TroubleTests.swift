@@ -139,9 +139,12 @@ import Wire
     book.retired = [try #require(SessionID([UInt8](repeating: 3, count: 16)))]
     let stored = book.stored
     // Version 1 ended before the batch and the troubles, version 2 before the newest bundle.
-    let first = [1] + stored.dropFirst().dropLast(2 + 8)
-    #expect(try PeerBook(stored: first) == book)
-    #expect(try PeerBook(stored: [2] + stored.dropFirst().dropLast(8)) == book)
+    let first = [1] + stored.dropFirst().dropLast(2 + 8 + 14)
+    let read = try PeerBook(stored: first)
+    #expect(read == book)
+    #expect(try PeerBook(stored: [2] + stored.dropFirst().dropLast(8 + 14)) == book)
+    book.lost.note(3, at: 11)
+    book.lost.areAfloat(2)
     _ = book.troubles.note(.rollback, at: 9)
     book.batch = HandedBatch(
       issued: 5, generation: 6, session: book.retired[0], envelope: try envelopeID(1), pairs: [1, 2, 3])

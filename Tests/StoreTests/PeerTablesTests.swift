@@ -98,9 +98,34 @@ import Testing
       #expect(try await state.database.number(left) == 0, "\(table)")
       if table != "audience" { #expect(try await state.database.number("SELECT count(*) FROM \(table)") == 0, "\(table)") }
     }
+    // What outlives it are hashes of its starts, which name nobody, as long as the prekeys that they were made with.
+    #expect(try await state.database.spentInitiations() == [digest(6)])
+    #expect(try await state.database.number("SELECT count(*) FROM pragma_table_info('spent_init')") == 2)
+    try await state.database.forgetSpentInitiations(expiredAt: 8)
+    #expect(try await state.database.spentInitiations() == [digest(6)])
+    try await state.database.forgetSpentInitiations(expiredAt: 9)
+    try await state.database.maintain()
+    #expect(try await state.database.spentInitiations().isEmpty && !state.holds(digest(6).bytes))
     let all =
       "SELECT count(*) FROM sqlite_master AS t, pragma_table_info(t.name) AS c WHERE t.type = 'table' AND c.name = 'peer'"
     #expect(try await state.database.number(all) == tables.count, "a table of peers' that this test does not know")
+    await state.database.close()
+  }
+
+  @Test func hashesOfRevokedPeersStartsAreBoundedAndThoseThatDieFirstGo() async throws {
+    let state = try State()
+    _ = try await state.database.number(
+      """
+      WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < \(SpentInitiations.maximumKept))
+      INSERT INTO spent_init SELECT CAST(printf('%032d', i) AS BLOB), 1000 + i FROM n
+      """)
+    try await state.pair(1)
+    let replays = [1, 2].map { ReplayEntry(hash: digest($0), session: session($0), expires: 9_000_000) }
+    try await state.database.apply([commit(1, replays.map { .putReplay($0) })])
+    _ = try await state.database.revoke(node(1))
+    let kept = try await state.database.spentInitiations()
+    #expect(kept.count == SpentInitiations.maximumKept && kept.isSuperset(of: replays.map(\.hash)))
+    #expect(try await state.database.number("SELECT min(expires) FROM spent_init") == 1003)
     await state.database.close()
   }
 

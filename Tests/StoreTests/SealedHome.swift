@@ -56,8 +56,8 @@ struct SealedHome {
     StoredSecret(place) { $0.append([1] + bytes) }
   }
 
-  /// The same as a program before migration 4 left it: nothing sealed, no key.
-  static func plain() async throws -> SealedHome {
+  /// The same as a program before migration 4 left it: nothing sealed, no key. It had run these statements too.
+  static func plain(after statements: [String] = []) async throws -> SealedHome {
     let home = try await made()
     let database = try Database(path: home.places.databaseFile, key: try home.key())
     for (column, value) in [
@@ -66,8 +66,11 @@ struct SealedHome {
     ] {
       _ = try await database.number("UPDATE \(column) = x'\(hex(value))'")
     }
-    _ = try await database.number("DROP TABLE sealing")
-    _ = try await database.number("DELETE FROM grdb_migrations WHERE identifier = '4'")
+    let undone = [
+      "DROP TABLE sealing", "DROP TABLE spent_init", "ALTER TABLE outbox DROP COLUMN own",
+      "DELETE FROM grdb_migrations WHERE identifier > '3'",
+    ]
+    for statement in statements + undone { _ = try await database.number(statement) }
     await database.close()
     let file = [UInt8]("pawl identity 1\n".utf8) + SHA256Hash.hash(identity).bytes + identity
     try home.temporary.file("\(home.name)/identity/identity", file, mode: 0o600)
@@ -83,15 +86,8 @@ struct SealedHome {
     return try folder.unlock().key
   }
 
-  /// The folder, held. A lock that was released can live on for an instant in a process that another test is just starting.
-  func held() throws -> StateFolder {
-    while true {
-      do { return try StateFolder.open(places) } catch {
-        guard error.code == .locked else { throw error }
-        sched_yield()
-      }
-    }
-  }
+  /// The folder, held.
+  func held() throws -> StateFolder { try StateFolder.open(places) }
 
   /// Sets, changes or removes the passphrase.
   @discardableResult

@@ -38,6 +38,38 @@ import Testing
     _ = try StateFolder.open(places)
   }
 
+  @Test func aProcessThatInheritedTheLockHoldsNobodyUp() throws {
+    let temporary = try TemporaryFolder()
+    let places = Locations(home: temporary("home"))
+    let first = try StateFolder.open(places)
+    // A child keeps the open file for as long as it lives, as any child does between fork and exec.
+    for descriptor in try Inheritance.descriptors(of: places.lockFile) { #expect(fcntl(descriptor, F_SETFD, 0) == 0) }
+    let child = try Inheritance.sleeper()
+    defer { Inheritance.end(child) }
+    #expect(try Inheritance.holds(child, places.lockFile), "the child has the lock's file open")
+    #expect(code { _ = try StateFolder.open(places) } == .locked)
+    first.release()
+    #expect(StateFolder.holder(places) == nil)
+    var second: StateFolder? = try StateFolder.open(places)
+    #expect(second != nil)
+    // Also where it was not given back in so many words.
+    for descriptor in try Inheritance.descriptors(of: places.lockFile) { #expect(fcntl(descriptor, F_SETFD, 0) == 0) }
+    let other = try Inheritance.sleeper()
+    defer { Inheritance.end(other) }
+    second = nil
+    try StateFolder.open(places).release()
+  }
+
+  @Test func theLocksFileIsClosedInWhateverIsStarted() throws {
+    let temporary = try TemporaryFolder()
+    let places = Locations(home: temporary("home"))
+    let folder = try StateFolder.open(places)
+    let child = try Inheritance.sleeper()
+    defer { Inheritance.end(child) }
+    #expect(try !Inheritance.holds(child, places.lockFile))
+    folder.release()
+  }
+
   @Test func aLockLeftByADeadProcessHoldsNobodyUp() throws {
     let temporary = try TemporaryFolder()
     let places = Locations(home: temporary("home"))

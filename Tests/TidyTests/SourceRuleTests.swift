@@ -77,4 +77,24 @@ import Testing
       }
     }
   }
+
+  /// A child that was just forked has every descriptor of the process, so what starts processes runs apart from everything else.
+  @Test func testsThatStartProcessesRunApart() throws {
+    let script = try #require(Tree.text("scripts/test.sh"))
+    let line = try #require(script.split(separator: "\n").first { $0.hasPrefix("apart='") })
+    let apart = try Regex(String(line.dropFirst("apart='".count).dropLast()))
+    let starting = ["processExits" + "With", "Inheritance." + "sleeper", "DiskImage(" + "temporary", "Subprocess" + ".run"]
+    let suite = try Regex(#"struct (\w+Tests)\b"#)
+    var found = 0
+    for file in try Tree.files("Tests")
+    where file.code.contains(where: { line in starting.contains { line.text.contains($0) } }) {
+      for (_, text) in file.code {
+        guard let match = text.firstMatch(of: suite), let name = match[1].substring else { continue }
+        found += 1
+        #expect("\(file.room).\(name)/a()".contains(apart), "\(file.path): scripts/test.sh does not name \(name)")
+      }
+    }
+    #expect(found >= 6)
+    #expect(!"StoreTests.DatabaseTests/a()".contains(apart))
+  }
 }

@@ -139,10 +139,10 @@ import Testing
 
   @Test func troublesAreOneClearLineForEachPeerThatHadAny() {
     let day: UInt64 = 1_800_000_000
-    func peer(_ alias: String, _ troubles: [Trouble]) -> Peer {
+    func peer(_ alias: String, _ troubles: [Trouble], lost: Undelivered? = nil) -> Peer {
       Peer(
         alias: alias, name: alias, node: "ab", fingerprint: "ab", verified: true, online: true, paired: 1, session: "healthy",
-        troubles: troubles)
+        troubles: troubles, undelivered: lost)
     }
     let lines = PeerReport.troubles([
       peer("quiet", []), peer("studio", [Trouble(kind: .rollback, at: day, healedAt: day + 60)]),
@@ -151,6 +151,8 @@ import Testing
       peer("desk", [Trouble(kind: .lost, at: day)]), peer("box", [Trouble(kind: .reset, at: day, healedAt: day)]),
       peer("pc", [Trouble(kind: .fallback, at: day, healedAt: day)]),
       peer("new", [Trouble(kind: Trouble.Kind(rawValue: "moon\u{1B}[2J"), at: day, healedAt: day)]),
+      peer("gone", [Trouble(kind: .lost, at: day, healedAt: day)], lost: Undelivered(count: 2, at: day)),
+      peer("one", [], lost: Undelivered(count: 1, at: day)),
     ])
     #expect(
       lines == [
@@ -165,6 +167,10 @@ import Testing
         "warning: pc: a session was started without a one-time prekey at 2027-01-15 08:00 UTC, since none was at hand; "
           + "both sides confirmed it at 08:00 UTC",
         "warning: new: something went wrong at 2027-01-15 08:00 UTC: moon\\u{1B}[2J; it was repaired at 08:00 UTC",
+        "warning: gone: a session could not be continued here at 2027-01-15 08:00 UTC "
+          + "(a restored, copied or damaged state folder?); it was repaired at 08:00 UTC",
+        "warning: gone: 2 messages could not be delivered, the last at 2027-01-15 08:00 UTC; ask again for what you miss",
+        "warning: one: 1 message could not be delivered, the last at 2027-01-15 08:00 UTC; ask again for what you miss",
       ])
   }
 }

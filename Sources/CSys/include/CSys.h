@@ -28,6 +28,10 @@ int sys_reopen_direct(int fd);
 /// Why: in Swift the struct `flock` hides the function `flock`.
 int sys_flock(int fd, int exclusive);
 
+/// Gives an advisory lock back, also where another process inherited the open file: closing alone would leave it there.
+/// Why: as above.
+int sys_unlock(int fd);
+
 /// Accepts a connection: close-on-exec and non-blocking in one step. Why: `accept4` needs _GNU_SOURCE.
 int sys_accept(int fd);
 
