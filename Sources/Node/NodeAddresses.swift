@@ -59,8 +59,15 @@ extension Node {
     }
     await withTaskGroup(of: Void.self) { group in
       for peer in peers.values { group.addTask { await peer.look(hasMoved: hasMoved, hello: hello) } }
+      for puller in pulls.values { group.addTask { await puller.endDeadConnections() } }
+      for server in servers.values { group.addTask { await server.endDeadConnections() } }
     }
   }
+}
+
+extension NetworkView {
+  /// Whether anything can still come in on a stream. To be called on its loop.
+  func carries(_ stream: TCPStream) -> Bool { stream.assumeIsolated { $0.localAddress }.map(has) ?? true }
 }
 
 extension Peer {

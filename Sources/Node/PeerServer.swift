@@ -138,6 +138,11 @@ actor PeerServer {
     Task { await self.watch(connection, stream) }
   }
 
+  /// Ends data connections over addresses that this machine no longer has.
+  func endDeadConnections() async {
+    for stream in streams.values where !context.network.carries(stream) { await stream.close() }
+  }
+
   /// The puller says nothing on a data connection: whatever comes, or its end, ends it.
   private func watch(_ connection: ConnectionID, _ stream: TCPStream) async {
     _ = try? await stream.read(deadline: .never)

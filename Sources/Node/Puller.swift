@@ -287,6 +287,11 @@ actor Puller {
     post(.connectionClosed(connection))
   }
 
+  /// Ends data connections over addresses that this machine no longer has; what is missing is asked for again.
+  func endDeadConnections() async {
+    for stream in streams.values where !context.network.carries(stream) { await stream.close() }
+  }
+
   private func check(_ header: Span<UInt8>, _ connection: ConnectionID) throws -> Int {
     try machine.check(SegmentHeader(parsing: header), on: connection)
   }

@@ -68,6 +68,36 @@ import Transfer
     }
   }
 
+  @Test func aPullGoesOnAtOnceOverTheAddressThatIsLeft() async throws {
+    try await withHouse { house in
+      let network = FakeNetwork(["127.0.0.1", "127.0.0.3"])
+      let studio = try await house.start("studio")
+      let laptop = try await house.start("laptop", host: "0.0.0.0", network: network)
+      let meddler = try await house.meddler(before: studio)
+      try await house.pair(studio, laptop, through: meddler)
+      let bytes = pattern(6 << 20)
+      _ = try await studio.share(try house.file("out/model.bin", bytes), name: "model.bin", toAll: true)
+      // What came over the old address is not even cut: it falls silent.
+      await meddler.lay { place, _ in
+        place.purpose == Preamble.data.rawValue && place.number == 0 && place.offset > 3 << 20 ? .withhold : .pass
+      }
+      let some = AsyncStream.makeStream(of: Void.self)
+      let pull = Task {
+        try await laptop.pull("studio/model.bin", into: "\(house.path)/in") { progress in
+          if progress.bytes >= 1 << 20 { some.continuation.yield() }
+        }
+      }
+      for await _ in some.stream { break }
+      try await eventually("it is silent", on: house.loop) { await meddler.dataBytes > 3 << 20 }
+      let silent = MonotonicClock.now
+      network.move(to: ["127.0.0.3"])
+      _ = try await pull.value
+      #expect(house.bytes("in/model.bin") == bytes)
+      // Without a word from the network it takes more than twenty seconds.
+      #expect(MonotonicClock.now - silent < .seconds(12))
+    }
+  }
+
   @Test func addressesThatComeAndGoForeverMakeNoStorm() async throws {
     try await withHouse { house in
       let network = FakeNetwork(["127.0.0.1"])
