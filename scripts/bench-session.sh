@@ -102,10 +102,10 @@ $(rates 'writes of one page that this disk makes durable' syncs none)
 
 Median (lowest to highest). In memory: a second of one core's CPU time. On the disk: a second by the clock.
 vodozemac (Rust) runs through its Python binding, DoubleRatchet is Python: both as pip installs them, unmodified. Neither does what ours does: pawl's envelopes hide their
-headers and carry a post-quantum ratchet (2.3 kB each), a turn is X25519 and ML-KEM-768, a start is X25519, ML-KEM-1024 and ML-KEM-768; vodozemac's start is X25519 alone, and DoubleRatchet has none.
+headers and carry a post-quantum ratchet (2.3 kB in each until the chain is acknowledged), a turn is X25519 and ML-KEM-768, a start is X25519, ML-KEM-1024 and ML-KEM-768; vodozemac's start is X25519 alone, and DoubleRatchet has none.
 pawl's rows are those of the machine a node runs (\`PeerMachine\`): with commits, outbox, acknowledgement and duplicates; in memory the commits are made and not stored. A start ends when the other side has
 opened INIT and sealed its answer. Prekeys ready: signed, and verified, before. Nothing prepared: a one-time pair made, two ML-DSA-65 signatures made and verified.
-On the disk: two nodes' databases on one disk, three commits an envelope (sent, received, acknowledged), or three for 64 envelopes that are ready together.
+On the disk: two nodes' databases on one disk, two commits an envelope (sent, with what was acknowledged before; received), or two for 64 envelopes that are ready together.
 
 | share of the time, % | one way | pairs | starts | nothing prepared |
 |---|---:|---:|---:|---:|

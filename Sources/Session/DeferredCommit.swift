@@ -1,5 +1,5 @@
 /// Changes that memory has made and the store has not: deletions whose loss in a crash costs a resend. They go with the next commit, or
-/// by themselves when they have waited long enough, so that an acknowledgement costs whoever gets it no commit of its own.
+/// by themselves when they have waited long enough, so that an acknowledgement costs its receiver no commit of its own.
 ///
 /// A value, to be treated as a ``PeerMachine`` is: work on a copy, and keep it once what it says is written.
 public struct DeferredCommit: Sendable {

@@ -4,14 +4,15 @@ internal import Wire
 struct HeldBundle: Sendable {
   private static let version: UInt8 = 1
 
+  private let kept: KeptBundle
   /// Verified when it came.
-  let bundle: Bundle
+  var bundle: Bundle { kept.bundle }
   /// Ids of its pairs that were used, so that none is used twice.
   private(set) var used: [UInt32]
 
   /// A batch that was just verified; `earlier` is the one it replaces.
   init(_ bundle: Bundle, replacing earlier: HeldBundle?) {
-    self.bundle = bundle
+    kept = KeptBundle(bundle)
     used = earlier?.used.filter { id in bundle.pairs.contains { $0.id == id } } ?? []
   }
 
@@ -24,7 +25,7 @@ struct HeldBundle: Sendable {
       for _ in 0..<(try reader.u8()) { used.append(try reader.u32()) }
       self.used = used
       let rest = reader.rest()
-      bundle = try Bundle(parsing: rest.span)
+      kept = KeptBundle(try Bundle(parsing: rest.span))
     } catch {
       throw SessionError(.corruptState)
     }

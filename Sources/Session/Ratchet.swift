@@ -47,18 +47,8 @@ struct Ratchet: Sendable {
 
   /// A chain of ours.
   struct SendingChain: Sendable {
-    /// HKs
-    let headerKey: SecretBox
-    /// NHKs
-    let nextHeaderKey: SecretBox
-    /// DHs and the KEM key the other side answers to.
-    let keys: LocalRatchetKeys
-    /// KB, the same in every header of the chain.
-    let kemBlock: [UInt8]
-    /// PN
-    let previousCount: UInt32
-    /// Which of our signed prekeys the answer to this chain encapsulates to; zero unless it is the initiator's first.
-    let confirmationPrekey: UInt32
+    /// What does not change.
+    private let head: SendingChainHead
     /// CKs
     var chain: ChainKeys
     /// Ns
@@ -66,6 +56,29 @@ struct Ratchet: Sendable {
     /// Whether the other side has said on this link that it has the chain: a header need not say again what is the same in all
     /// of them. Not stored.
     var isKnown = false
+
+    init(
+      headerKey: SecretBox, nextHeaderKey: SecretBox, keys: LocalRatchetKeys, kemBlock: [UInt8], previousCount: UInt32,
+      confirmationPrekey: UInt32, chain: ChainKeys, number: UInt32
+    ) {
+      head = SendingChainHead(
+        headerKey: headerKey, nextHeaderKey: nextHeaderKey, keys: keys, kemBlock: kemBlock, previousCount: previousCount,
+        confirmationPrekey: confirmationPrekey)
+      (self.chain, self.number) = (chain, number)
+    }
+
+    /// HKs
+    var headerKey: SecretBox { head.headerKey }
+    /// NHKs
+    var nextHeaderKey: SecretBox { head.nextHeaderKey }
+    /// DHs and the KEM key the other side answers to.
+    var keys: LocalRatchetKeys { head.keys }
+    /// KB, the same in every header of the chain.
+    var kemBlock: [UInt8] { head.kemBlock }
+    /// PN
+    var previousCount: UInt32 { head.previousCount }
+    /// Which of our signed prekeys the answer to this chain encapsulates to; zero unless it is the initiator's first.
+    var confirmationPrekey: UInt32 { head.confirmationPrekey }
   }
 
   /// A chain of the other side.

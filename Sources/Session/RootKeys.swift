@@ -1,9 +1,11 @@
 internal import Primitives
 
-/// RKe and RKp: the roots of the classical and the post-quantum ratchet, which turn at the same instant.
-struct RootKeys: Sendable {
+/// RKe and RKp: the roots of the classical and the post-quantum ratchet, which turn at the same instant. Shared by the copies of a ratchet.
+final class RootKeys: Sendable {
   let ec: SecretBox
   let pq: SecretBox
+
+  init(ec: SecretBox, pq: SecretBox) { (self.ec, self.pq) = (ec, pq) }
 
   /// What one step of both ratchets gives: new roots, a chain, and the header key of the chain after it.
   struct Step {

@@ -3,7 +3,7 @@ internal import Wire
 /// The header of an envelope whose chain the receiver has said it knows: `04‖N u32`. dh, PN and KB are those of the chain whose header
 /// key opens it.
 ///
-/// It never begins a chain, and comes in no INIT and by no other way than a link: whoever reads a header there may know nothing yet.
+/// It never begins a chain, and comes in no INIT and by no other way than a link: its reader may know nothing yet.
 struct ShortHeader: Sendable {
   /// Bytes with the tag. No other header is as short.
   static let sealedBytes = 5 + 16

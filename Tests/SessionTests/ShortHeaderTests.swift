@@ -105,7 +105,7 @@ import Wire
   }
 
   /// What was sealed with a short header goes out again as it is. Who has forgotten its chain cannot open it, and asks for a fresh session.
-  @Test func shortHeadersThatSomebodyWhoseStateWentBackCannotReadLeadToAFreshSession() throws {
+  @Test func shortHeadersThatAnOldStateCannotReadLeadToAFreshSession() throws {
     var simulator = try turned(904)
     let old = simulator.ends[0].machine.currentSession
     let backup = simulator.ends[1].store
