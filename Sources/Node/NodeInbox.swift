@@ -44,8 +44,6 @@ extension Node: PeerInbox {
   private func greeted(_ hello: Hello, by peer: Peer) async {
     guard let card = try? Card(name: hello.name, addresses: hello.addresses.compactMap { try? PeerAddress($0) }) else { return }
     await peer.adopt(card)
-    try? await context.database.setCard(peer.id, name: card.name, addresses: await peer.addresses.map(\.description))
-    if let row = try? await context.database.peer(peer.id) { await peer.adopt(row: row) }
   }
 
   // MARK: Catalog
@@ -89,16 +87,5 @@ extension Node: PeerInbox {
     let server = PeerServer(context: context, peer: peer, desk: self)
     servers[peer.id] = server
     return server
-  }
-}
-
-extension Peer {
-  /// What the peer says of itself now. The alias stays what the user chose.
-  func adopt(_ card: Card) {
-    // Addresses at which we reached it come first, then what it says of itself now.
-    let reached = links.compactMap(\.dialled)
-    var merged = reached
-    for address in card.addresses + addresses where !merged.contains(address) { merged.append(address) }
-    addresses = Array(merged.prefix(PeerAddress.maximumCount))
   }
 }

@@ -75,7 +75,7 @@ actor Peer {
     self.inbox = inbox
     id = record.id
     safetyNumber = SafetyNumber(context.identity.id, record.id)
-    addresses = row.addresses.compactMap { try? PeerAddress($0) }
+    addresses = row.reach
     nudge = Nudge(loop: context.loop)
   }
 
@@ -94,6 +94,7 @@ actor Peer {
     }
     context.logger.info(
       "linked", metadata: ["peer": "\(row.alias)", "at": "\(link.connection.remoteName)", "dialled": "\(link.dialled != nil)"])
+    if let address = link.dialled { Task { await self.noteReached(address) } }
     post(.linkUp(link))
     if let first { post(.frame(first)) }
     Task { await self.read(link) }

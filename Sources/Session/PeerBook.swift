@@ -2,8 +2,8 @@ internal import Wire
 
 /// The small things a ``PeerMachine`` must remember over a restart beside its sessions.
 struct PeerBook: Hashable, Sendable {
-  /// Version 1 ends after the sessions that are gone.
-  private static let version: UInt8 = 2
+  /// Version 1 ends after the sessions that are gone, version 2 after the troubles.
+  private static let version: UInt8 = 3
   /// Sessions that are gone and still known by name, so that a late envelope of one does not look like a lost session.
   static let maximumRetired = 64
 
@@ -17,10 +17,14 @@ struct PeerBook: Hashable, Sendable {
   var batch: HandedBatch?
   /// What went wrong lately.
   var troubles = PeerTroubles()
+  /// What the peer said of itself in a session that is not confirmed yet.
+  var hello: PendingHello?
+  /// Sessions that the peer still had when it was paired, and that we had forgotten with it.
+  var disowned: [SessionID] = []
 
   init() {}
 
-  /// Reads ``stored``, or what version 1 stored.
+  /// Reads ``stored``, or what an older version stored.
   init(stored bytes: [UInt8]) throws(SessionError) {
     do {
       var reader = ByteReader(bytes.span)
@@ -37,6 +41,14 @@ struct PeerBook: Hashable, Sendable {
         default: throw SessionError(.corruptState)
         }
         troubles = try PeerTroubles(from: &reader)
+      }
+      if version >= 3 {
+        switch try reader.u8() {
+        case 0: hello = nil
+        case 1: hello = try PendingHello(from: &reader)
+        default: throw SessionError(.corruptState)
+        }
+        for _ in 0..<(try reader.u8()) { disowned.append(try SessionID(from: &reader)) }
       }
       try reader.finish()
     } catch {
@@ -55,11 +67,21 @@ struct PeerBook: Hashable, Sendable {
     writer.u8(batch == nil ? 0 : 1)
     batch?.write(to: &writer)
     troubles.write(to: &writer)
+    writer.u8(hello == nil ? 0 : 1)
+    hello?.write(to: &writer)
+    writer.u8(UInt8(disowned.count))
+    for id in disowned { writer.append(id.bytes) }
     return writer.bytes
+  }
+
+  /// Whether it tells of no session that the peer took part in.
+  var hasNoPast: Bool {
+    retired.isEmpty && disowned.isEmpty && batch == nil && resetSent == 0 && started == 0
   }
 
   /// Adds a session; returns the one that is forgotten in its place, if any.
   mutating func retire(_ id: SessionID) -> SessionID? {
+    if hello?.session == id { hello = nil }
     retired.append(id)
     return retired.count > Self.maximumRetired ? retired.removeFirst() : nil
   }

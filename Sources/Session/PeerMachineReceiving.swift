@@ -89,6 +89,7 @@ extension PeerMachine {
     _ letter: Letter, in index: Int, at now: UInt64, into outcome: inout Outcome
   ) -> String? {
     let session = sessions[index]
+    if session.isConfirmed { releaseHello(of: session.id, into: &outcome) }
     guard let type = PayloadType.read(letter.payload) else {
       outcome.events.append(.malformedPayload(session.id))
       return nil
@@ -96,11 +97,10 @@ extension PeerMachine {
     switch type {
     case PayloadType.turn, PayloadType.turned: break
     case PayloadType.prekeys where session.isConfirmed: hold(letter.payload, at: now, into: &outcome)
-    case PayloadType.hello where !session.isConfirmed, _ where session.isConfirmed:
+    case PayloadType.hello where !session.isConfirmed: keepHello(letter, of: session.id, into: &outcome)
+    case _ where session.isConfirmed:
       outcome.delivered.append(
-        Delivered(
-          session: session.id, sequence: letter.sequence, isConfirmed: session.isConfirmed, type: type,
-          payload: letter.payload))
+        Delivered(session: session.id, sequence: letter.sequence, type: type, payload: letter.payload))
     default: outcome.events.append(.prematurePayload(session.id))
     }
     return type
@@ -111,8 +111,8 @@ extension PeerMachine {
     outcome.events.append(.confirmed(id))
     startDue = nil
     request = nil
-    // Whatever a fresh session was wanted for: here it is.
-    resetDue = nil
+    // Whatever a fresh session was wanted for: here it is. What the peer still has from before the pairing it is still told.
+    if let due = resetDue, !book.disowned.contains(due) { resetDue = nil }
     if book.troubles.heal(at: now) { outcome.commit.append(.putState(book.stored)) }
     guard let index = sessions.firstIndex(where: { $0.id == id }) else { return }
     let older = sessions[..<index].map(\.id)

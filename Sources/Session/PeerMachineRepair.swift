@@ -2,7 +2,8 @@
 extension PeerMachine {
   /// Compares where sessions stand, at the start of a link.
   mutating func compare(_ list: [SessionCounters], at now: UInt64, into outcome: inout Outcome) {
-    for entry in list {
+    disown(list, into: &outcome)
+    for entry in book.disowned.isEmpty ? list : list.reversed() {
       guard let index = sessions.firstIndex(where: { $0.id == entry.session }) else {
         if !book.retired.contains(entry.session) { askForReset(entry.session, at: now, into: &outcome) }
         continue
@@ -53,10 +54,11 @@ extension PeerMachine {
     }
     resetDue = nil
     book.resetSent = now
-    _ = book.troubles.note(.lost, at: now)
+    let isTrouble = !book.disowned.contains(id)
+    if isTrouble { _ = book.troubles.note(.lost, at: now) }
     outcome.commit.append(.putState(book.stored))
     outcome.frames.append(.reset(id))
-    outcome.events.append(.resetSent(id))
+    if isTrouble { outcome.events.append(.resetSent(id)) }
   }
 
   /// The peer cannot use a session. All it achieves is a fresh one, at most once a minute.

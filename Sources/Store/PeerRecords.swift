@@ -20,6 +20,8 @@ public struct PeerRow: Hashable, Sendable {
   public let added: UInt64
   /// When a link to it last stood, Unix seconds.
   public let lastSeen: UInt64?
+  /// Where the last handshake succeeded that we began, `host:port`; nil: none yet.
+  public let reached: String?
 }
 
 /// A peer that was just paired with.

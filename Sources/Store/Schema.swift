@@ -16,6 +16,8 @@ enum Schema {
     migrator.registerMigration("3") { db in try db.execute(sql: claims) }
     // The columns of `Sealing` are sealed by whoever has the key, right after this.
     migrator.registerMigration("4") { db in try db.execute(sql: Sealing.table) }
+    // What the peer says of itself cannot replace it, so it is a column of its own.
+    migrator.registerMigration("5") { db in try db.execute(sql: "ALTER TABLE peer ADD COLUMN reached TEXT") }
     return migrator
   }
 

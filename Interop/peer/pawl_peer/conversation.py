@@ -20,6 +20,7 @@ MAXIMUM_UNACKNOWLEDGED_BYTES = 8_388_608
 MAXIMUM_WAITING = 256
 MAXIMUM_RETIRED = 64
 MAXIMUM_FAILURES = 3
+MAXIMUM_EARLY_HELLO = 4_096
 _DAY = 86_400
 _RESTATED = {"hello", "turn", "turned", "prekeys"}  # belong to their session, so they are not sealed again in the next
 
@@ -179,8 +180,15 @@ class Conversation(ABC):
         except Refused:
             return
         confirmed = session.phase in (Phase.CONFIRMED, Phase.WINDING, Phase.ABANDONED)
-        if message is None or not (confirmed or isinstance(message, Hello)):
+        if not confirmed:
+            if isinstance(message, Hello) and len(payload) <= MAXIMUM_EARLY_HELLO:
+                self.row.early_hello, self.row.early_sid = payload, session.sid
+                self._save()
             return
+        if self.row.early_hello and self.row.early_sid == session.sid:
+            early, self.row.early_hello = messages.parse(self.row.early_hello), b""
+            assert isinstance(early, Hello)
+            self._take_hello(early)
         match message:
             case Hello():
                 self._take_hello(message)

@@ -72,6 +72,8 @@ class PeerRow:
     batch_arrived: bool = False  # it was acknowledged
     batch_issued: int = 0
     batch_prekeys: int = 0
+    early_hello: bytes = b""  # of a session that is not confirmed yet
+    early_sid: bytes = b""
     we_invited: bool = False
     paired: int = 0
 

@@ -124,6 +124,26 @@ class MachineTests(unittest.TestCase):
                 assert side.row.held is not None
                 self.assertEqual(len(Bundle.parse(side.row.held.bundle).pairs), 16)
 
+    def test_hello_counts_at_the_confirmation_also_after_a_restart(self) -> None:
+        joiner, inviter = self.world.sides
+        with inviter.store.transaction():
+            bundle = Bundle.parse(inviter.ring.bundle_with_pair(inviter.peer.node_id, int(self.world.now)))
+        inviter.row.name = "before"
+        with inviter.store.transaction():
+            inviter.store.put_peer(inviter.peer.node_id, inviter.row)
+        self.world.do(1, inviter.machine.link_up())
+        self.world.do(0, joiner.machine.link_up(bundle))
+        while self.world.inbox[1]:
+            self.world.deliver(1)
+        self.assertEqual(inviter.phases(), [Phase.ANSWERED])
+        inviter.restart()
+        self.assertEqual(inviter.row.name, "before")
+        self.world.link()
+        self.world.settle()
+        self.assert_one_session()
+        self.assertEqual(inviter.row.name, "x")
+        self.assertEqual(inviter.row.early_hello, b"")
+
     def test_loss_disorder_doubles_and_restarts(self) -> None:
         world = self.world
         world.pair()
