@@ -34,6 +34,7 @@ public actor Node {
   var doorway: [UInt64: TCPStream] = [:]
   /// Waiting for a ticket to be used, by ticket id.
   var ticketWaiters: [[UInt8]: [TicketWaiter]] = [:]
+  var ticketNotices = TicketNotices()
   /// Data connections that were announced and have not come yet.
   var desk = AttachDesk<DataOwner>()
   var servers: [NodeID: PeerServer] = [:]
