@@ -3,6 +3,7 @@ extension PeerMachine {
   /// Compares where sessions stand, at the start of a link.
   mutating func compare(_ list: [SessionCounters], at now: UInt64, into outcome: inout Outcome) {
     disown(list, into: &outcome)
+    former.subtract(list.map(\.session))
     for entry in book.disowned.isEmpty ? list : list.reversed() {
       guard let index = sessions.firstIndex(where: { $0.id == entry.session }) else {
         if !book.retired.contains(entry.session) { askForReset(entry.session, at: now, into: &outcome) }
@@ -80,7 +81,8 @@ extension PeerMachine {
     }
     guard !hasSession else { return }
     dropHeldBundle(into: &outcome)
-    note(.reset, at: now, into: &outcome)
+    // After a pairing again, a session that the peer has not named is one that it had revoked.
+    if !former.contains(id) { note(.reset, at: now, into: &outcome) }
     guard startDue == nil, request == nil else { return }
     let due = nextStart(at: now)
     startDue = due

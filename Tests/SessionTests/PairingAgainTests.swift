@@ -73,6 +73,32 @@ import Testing
     #expect(troubles(simulator)[revoker] == [.rollback] && troubles(simulator)[1 - revoker] == [.peerRollback])
   }
 
+  /// Another program may say RESET before INIT. It is expected just once: the session that follows is not one from before.
+  @Test(arguments: [0, 1])
+  func aResetBeforeTheStartIsNoTroubleEither(_ revoker: Int) throws {
+    var simulator = try Simulator(seed: 735)
+    try simulator.pair(joiner: 0)
+    revoke(revoker, in: &simulator)
+    simulator.now += 100
+    let kept = 1 - revoker
+    let (bundle, commit) = try simulator.ends[kept].machine.pairingBundle(at: simulator.now)
+    simulator.ends[kept].store.apply(commit)
+    try simulator.step(revoker) { try $0.start(with: bundle, at: $1) }
+    try simulator.connect(inviter: kept)
+    try simulator.deliver(to: kept)
+    try simulator.deliver(to: revoker)
+    let reset = try #require(simulator.wire[kept].firstIndex { $0.first == 0x07 })
+    simulator.wire[kept].insert(simulator.wire[kept].remove(at: reset), at: 0)
+    try simulator.settle()
+    for _ in 0..<13 { try simulator.wait(10) }
+    simulator.expectHealthy()
+    #expect(troubles(simulator) == [[], []])
+    // The same word about the new session is one.
+    let id = try #require(simulator.ends[kept].machine.currentSession)
+    try simulator.step(kept) { try $0.receive(.reset(id), at: $1) }
+    #expect(troubles(simulator)[kept] == [.reset])
+  }
+
   @Test(arguments: 0..<4)
   func aStateThatWasCopiedBackAndPairsAgainIsStillTold(_ round: Int) throws {
     let (copied, joiner) = (round & 1, round >> 1)
