@@ -1,6 +1,7 @@
 """Pairing with the real node, in both roles."""
 
 import asyncio
+import time
 import unittest
 
 from pawl_peer import frames
@@ -55,6 +56,38 @@ class Pairing(LiveTest):
         with self.assertRaises(CommandFailed):
             await self.real.join(ticket, "bert")
 
+    async def test_clocks_that_differ_are_said_and_cost_the_ticket_nothing(self) -> None:
+        ticket = await self.real.invite("anna")
+        node = await self.node("anna")
+        for hours in (-2, 2):
+            node.clock = lambda: time.time() + hours * 3_600
+            for _ in range(3):
+                with self.assertRaises(PairingRefused) as refused:
+                    await node.join(ticket)
+                self.assertEqual(refused.exception.code, PairErr.CLOCK)
+                assert refused.exception.time is not None
+                self.assertLess(abs(refused.exception.time - time.time()), 60)
+        # By this clock the ticket is over, and by the node's it is not.
+        node.clock = lambda: time.time() + 1_800
+        peer = await node.join(ticket)
+        await self.confirmed(peer)
+        self.assertEqual(await peer.catalog(), [])
+
+    async def test_the_node_says_that_pythons_clock_differs(self) -> None:
+        node = await self.node("bert")
+        for hours in (-2, 2):
+            node.clock = time.time
+            ticket = node.invite(24 * 3_600)
+            node.clock = lambda: time.time() + hours * 3_600
+            with self.assertRaises(CommandFailed) as failed:
+                await self.real.join(ticket, "bert")
+            self.assertEqual(failed.exception.exit_code, 1)
+            self.assertEqual(failed.exception.lines[-1]["code"], "clock")
+            self.assertEqual(node.peers, {})
+        node.clock = time.time
+        await self.real.join(ticket, "bert")
+        await self.confirmed(node.peers[self.real.node_id])
+
     async def test_a_wrong_secret_meets_silence(self) -> None:
         ticket = Ticket.parse(await self.real.invite("anna"))
         wrong = Ticket(ticket.expiry, ticket.link_key, ticket.node_id, bytes(32), ticket.addresses)
@@ -97,7 +130,7 @@ class Pairing(LiveTest):
         old, _ = await self.joined("anna")
         await self.end(old)
         new = await self.node("anna", folder="new machine")
-        peer = await new.join(await self.real.invite("other"))
+        peer = await new.join(await self.real.invite(None))
         await asyncio.sleep(1.5)
         self.assertFalse(peer.confirmed.is_set())
         asked = await self.real.command("verify", "anna")

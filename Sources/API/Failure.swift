@@ -34,6 +34,8 @@ public struct Failure: Error, Hashable, Sendable {
     public static let conflict = Code(rawValue: "conflict")
     /// A time limit passed.
     public static let timeout = Code(rawValue: "timeout")
+    /// This machine's clock and another node's are too far apart.
+    public static let clock = Code(rawValue: "clock")
     /// The caller went away or asked to stop.
     public static let interrupted = Code(rawValue: "interrupted")
 

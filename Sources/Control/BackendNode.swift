@@ -36,7 +36,8 @@ struct NodeAdapter: NodeBackend {
         ticket: invitation.text, expires: invitation.expires, addresses: invitation.addresses, alias: request.alias)
       guard request.wait else { return .ticket(ticket) }
       await replies.event(.ticket(ticket))
-      return .paired(PairingResult(try await node.awaitUse(of: invitation)))
+      let peer = try await node.awaitUse(of: invitation) { notice in Task { await replies.event(.notice(notice)) } }
+      return .paired(PairingResult(peer))
     }
   }
 

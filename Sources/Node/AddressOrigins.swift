@@ -64,6 +64,12 @@ struct AddressOrigins: Sendable {
     }
   }
 
+  /// A handshake has succeeded at this address. Where it came from is not known any more if it is not stored: then it is tried again
+  /// wherever it is, as long as nobody names a better one.
+  mutating func noteReached(_ address: PeerAddress) {
+    if known[address] == nil { known[address] = .inherited }
+  }
+
   /// Forgets all others.
   mutating func keep(only addresses: [PeerAddress]) {
     let kept = Set(addresses)

@@ -23,14 +23,18 @@ struct KnownPeer: Sendable {
 /// user is all that follows from them.
 enum IdentityLikeness {
   /// The peer that the newcomer resembles, and in what; a key in common says more than a name.
+  ///
+  /// - Parameter given: the alias that this node's user gave with the ticket. By that word the newcomer is none of the peers that are
+  ///   called otherwise, whatever name and place they have in common: two machines behind one address may well have one host name.
   static func find(
-    _ record: IdentityRecord, name: String, places: [PeerAddress], among peers: [KnownPeer]
+    _ record: IdentityRecord, name: String, places: [PeerAddress], given: String?, among peers: [KnownPeer]
   ) -> (peer: NodeID, reason: ClaimReason)? {
     let others = peers.filter { $0.record.id != record.id }
     if let waiting = others.first(where: { $0.newcomer == record.id }) { return (waiting.record.id, .nameAndPlace) }
     if let owner = others.first(where: { sharesKey(record, $0.record) }) { return (owner.record.id, .sharedKey) }
     // Whom the user calls so comes before one that took to calling itself so.
-    let namesakes = others.filter { $0.alias == name } + others.filter { $0.name == name && $0.alias != name }
+    let namesakes = (others.filter { $0.alias == name } + others.filter { $0.name == name && $0.alias != name })
+      .filter { given == nil || $0.alias == given }
     let namesake = namesakes.first { peer in
       if places.contains(where: peer.places.contains) { return true }
       // On another port of the same machine it is the same node only if that one is not there to contradict.
@@ -58,11 +62,11 @@ extension Peer {
 extension Node {
   /// The peer that a newcomer resembles. Peers are looked at by alias, so that the answer does not depend on chance.
   func likeness(
-    of record: IdentityRecord, name: String, places: [PeerAddress]
+    of record: IdentityRecord, name: String, places: [PeerAddress], given: String?
   ) async -> (peer: NodeID, reason: ClaimReason)? {
     var known: [(alias: String, peer: KnownPeer)] = []
     for peer in peers.values { known.append((await peer.row.alias, await peer.known)) }
     known.sort { $0.alias < $1.alias }
-    return IdentityLikeness.find(record, name: name, places: places, among: known.map(\.peer))
+    return IdentityLikeness.find(record, name: name, places: places, given: given, among: known.map(\.peer))
   }
 }

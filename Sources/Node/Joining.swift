@@ -29,8 +29,10 @@ extension Node {
     guard ticket.node != id else {
       throw NodeError(.usage, "this ticket is this node's own", hint: "run `pawl join` on the teammate's machine")
     }
-    guard !ticket.isExpired(at: context.now) else {
-      throw NodeError(.timeout, "the ticket has expired", hint: "ask for a new one")
+    // For a day its maker's clock decides, not ours: that is told of any other.
+    guard !ticket.isLongOver(at: context.now) else {
+      throw NodeError(
+        .timeout, "the ticket has expired, more than a day ago by this machine's clock", hint: "ask for a new one")
     }
     if let alias, replaced == nil {
       try await checkFree(
@@ -71,9 +73,15 @@ extension Node {
       throw NodeError(.timeout, "the ticket has expired, says the inviter", hint: "ask for a new one")
     case .pairRefused(.spoilt):
       throw NodeError(
-        .notAllowed, "the inviter did not accept this node's identity, or the ticket is spoilt", hint: "ask for a new one")
+        .notAllowed,
+        "the inviter did not let this node in: its user has to decide about another node of this name first, or the ticket is spoilt",
+        hint:
+          "`pawl peers` there shows an open question; once it is decided, run the same `pawl join` again, or ask for a new ticket"
+      )
+    case .pairRefused(.clock(let theirs)):
+      throw NodeError.clocksDiffer(ClockDifference(ours: context.now, theirs: theirs))
     case .pairAccepted(let introduction):
-      let (record, bundle) = try introduction.verify(by: id, expecting: ticket.node, linkKey: ticket.linkKey, at: context.now)
+      let (record, bundle) = try verify(introduction, of: ticket, at: address)
       var addresses = [address]
       for candidate in introduction.card.addresses + ticket.addresses where !addresses.contains(candidate) {
         addresses.append(candidate)
@@ -82,7 +90,7 @@ extension Node {
         id: record.id, record: record.bytes, name: introduction.card.name,
         addresses: stored(addresses, given: ticket.addresses, toldOver: connection), added: context.now)
       let peer = try await changingPeers {
-        try await self.refuseNewIdentity(newcomer, record, bundle, addresses, replacing: replaced)
+        try await self.refuseNewIdentity(newcomer, record, bundle, addresses, given: alias, replacing: replaced)
         return try await self.adopt(newcomer, record, bundle, alias: alias)
       }
       return try await link(peer, over: connection, at: address)
@@ -90,15 +98,32 @@ extension Node {
     }
   }
 
+  /// The inviter's side of the pairing, genuine. An inviter that has let us in has seen our clock, and its bundle is in time here.
+  private func verify(
+    _ introduction: Introduction, of ticket: Ticket, at address: PeerAddress
+  ) throws -> (record: IdentityRecord, bundle: Bundle) {
+    let now = context.now
+    do { return try introduction.verify(by: id, expecting: ticket.node, linkKey: ticket.linkKey, at: now) } catch {
+      if error.code == .notYetValid || error.code == .expired, let issued = try? introduction.claims().issued {
+        throw NodeError.clocksDiffer(ClockDifference(ours: now, theirs: issued))
+      }
+      throw NodeError(
+        .integrity,
+        "the node at \(address) is not the one that the ticket names, or what it says of itself is not signed by it",
+        hint: "ask for a new ticket")
+    }
+  }
+
   /// Throws if the inviter seems to be a peer under new keys: then the user is asked.
   private func refuseNewIdentity(
-    _ newcomer: NewPeer, _ record: IdentityRecord, _ bundle: Bundle, _ places: [PeerAddress], replacing replaced: NodeID?
+    _ newcomer: NewPeer, _ record: IdentityRecord, _ bundle: Bundle, _ places: [PeerAddress], given: String?,
+    replacing replaced: NodeID?
   ) async throws {
     if let existing = peers[record.id] {
       guard await existing.row.blocked else { return }
       throw NodeError.identityChanged(await existing.row.alias)
     }
-    var likeness = await likeness(of: record, name: newcomer.name, places: places)
+    var likeness = await likeness(of: record, name: newcomer.name, places: places, given: given)
     if let replaced, peers[replaced] != nil { likeness = (replaced, .announced) }
     guard let likeness else { return }
     let alias = await alias(of: likeness.peer)

@@ -32,6 +32,7 @@ public actor Node {
   nonisolated let doorway: Doorway
   /// Waiting for a ticket to be used, by ticket id.
   var ticketWaiters: [[UInt8]: [TicketWaiter]] = [:]
+  var ticketNotices = TicketNotices()
   /// Data connections that were announced and have not come yet.
   var desk = AttachDesk<DataOwner>()
   var servers: [NodeID: PeerServer] = [:]

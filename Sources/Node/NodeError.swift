@@ -24,6 +24,8 @@ public struct NodeError: Error, Sendable, CustomStringConvertible {
     case conflict
     /// A time limit passed.
     case timeout
+    /// Two clocks are too far apart.
+    case clock
     /// Some files arrived and others did not.
     case partial
     /// The caller went away.
@@ -32,7 +34,7 @@ public struct NodeError: Error, Sendable, CustomStringConvertible {
     /// The command's exit code.
     public var exitCode: Int32 {
       switch self {
-      case .failed: 1
+      case .failed, .clock: 1
       case .usage: 2
       case .partial: 3
       case .notFound: 11

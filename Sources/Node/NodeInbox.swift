@@ -94,18 +94,3 @@ extension Node: PeerInbox {
     return server
   }
 }
-
-extension Peer {
-  /// What the peer says of itself now, over a link of this scope. The alias stays what the user chose.
-  func adopt(_ card: Card, toldOver scope: AddressScope) {
-    let old = addresses.filter { origins.origin(of: $0) != .inherited }
-    origins.note(card.addresses, toldOver: scope)
-    let rules = dialRules()
-    // Addresses at which we reached it come first, then what it says of itself now.
-    let reached = links.compactMap(\.dialled)
-    var merged = reached
-    for address in card.addresses + old where !merged.contains(address) && rules.mayKeep(address) { merged.append(address) }
-    addresses = Array(merged.prefix(PeerAddress.maximumCount))
-    origins.keep(only: addresses)
-  }
-}

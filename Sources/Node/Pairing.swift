@@ -9,8 +9,6 @@ extension Node {
   public static let defaultTicketSeconds: UInt64 = 15 * 60
   /// Longest life of a ticket: it is a secret in somebody's chat.
   public static let maximumTicketSeconds: UInt64 = 7 * 24 * 3_600
-  /// How long an expired ticket is remembered.
-  static let expiredTicketSeconds: UInt64 = 24 * 3_600
 
   /// A ticket as its creator hands it on.
   public struct Invitation: Sendable {
@@ -71,8 +69,12 @@ extension Node {
   }
 
   /// Waits until the ticket is used. Throws when it expires; withdraws it when the waiting task is cancelled.
-  public func awaitUse(of invitation: Invitation) async throws -> PeerSummary {
-    let waiter = TicketWaiter(expires: invitation.expires)
+  ///
+  /// - Parameter notice: is told why a joiner who has the ticket was not let in; the waiting goes on.
+  public func awaitUse(
+    of invitation: Invitation, notice: @escaping @Sendable (String) -> Void = { _ in }
+  ) async throws -> PeerSummary {
+    let waiter = TicketWaiter(expires: invitation.expires, notice: notice)
     if let row = try await context.database.ticket(invitation.id), case .usedBy(let id) = row.state {
       for peer in peers.values where peer.claim?.newcomer.id == id { throw NodeError.identityChanged(await peer.row.alias) }
       if let peer = peers[id] { return await peer.summary() }
@@ -106,110 +108,6 @@ extension Node {
       ticketWaiters[id] = alive.isEmpty ? nil : alive
     }
     // A ticket is kept for a while after its end, so that somebody who comes late is told that it is expired.
-    let forgotten = context.now - min(context.now, Self.expiredTicketSeconds)
-    Task { try? await context.database.deleteExpiredTickets(now: forgotten) }
-  }
-
-  /// Somebody connected to pair. Throwing closes the stream silently: strangers learn nothing and spoil nothing.
-  func welcomeJoiner(_ stream: TCPStream, at place: Doorway.Place, by deadline: Deadline) async throws {
-    let driver = responder(.pair, stream, at: place, by: deadline)
-    let ticketID = try await driver.greet()
-    guard let row = try await context.database.ticket(ticketID), row.state != .withdrawn else { throw LinkEnded() }
-    let ticket = try Ticket(parsing: row.bytes.span)
-    await driver.expect(psk: ticket.psk)
-    let (payload, remoteKey) = try await driver.answer()
-    let connection = try await driver.secured()
-    // From here on the joiner has proved that it holds the ticket, and is owed an answer.
-    do {
-      let introduction = try Introduction(parsing: payload.span)
-      let (record, _) = try introduction.verify(by: id, expecting: nil, linkKey: remoteKey, at: context.now)
-      guard record.id != id else { throw SessionError(.wrongOwner) }
-      try await admit(record, introduction.card, ticket: ticketID, over: connection)
-    } catch is SessionError {
-      _ = try await context.database.countSpoilt(ticketID)
-      try await connection.send(LinkFrame.pairRefused(.spoilt).encoded)
-      await connection.close()
-    }
-  }
-
-  /// What becomes of a joiner that has proved to hold the ticket.
-  private enum Admission: Sendable {
-    /// It is a peer: the connection becomes its link.
-    case peer(Peer, Bundle)
-    /// The user has to decide about it first. The alias is that of the peer it is a question of.
-    case waiting(String, Bundle)
-    /// It is told so.
-    case refused(PairRefusal)
-    /// It is told nothing.
-    case ignored
-  }
-
-  private func admit(_ record: IdentityRecord, _ card: Card, ticket: [UInt8], over connection: SecureConnection) async throws {
-    switch try await changingPeers({ try await self.enrol(record, card, ticket: ticket, over: connection) }) {
-    case .peer(let peer, let bundle):
-      let ours = Introduction(record: context.identity.record.bytes, bundle: bundle.bytes, card: try self.card())
-      try await connection.send(LinkFrame.pairAccepted(ours).encoded)
-      await peer.attach(Link(number: LinkNumber.next(), connection: connection, dialled: nil, peerStarts: true))
-      await peer.run()
-      let summary = await peer.summary()
-      context.logger.info("paired", metadata: ["peer": "\(summary.alias)", "id": "\(record.id.hex)"])
-      for waiter in ticketWaiters.removeValue(forKey: ticket) ?? [] { waiter.succeed(summary) }
-    case .waiting(let alias, let bundle):
-      for waiter in ticketWaiters.removeValue(forKey: ticket) ?? [] { waiter.fail(NodeError.identityChanged(alias)) }
-      let ours = Introduction(record: context.identity.record.bytes, bundle: bundle.bytes, card: try self.card())
-      try await connection.send(LinkFrame.pairAccepted(ours).encoded)
-      // In the place of COUNTERS: the joiner has its answer, and is let in when the user wants it.
-      await connection.close(saying: LinkFrame.close.encoded)
-    case .refused(let refusal): await connection.close(saying: LinkFrame.pairRefused(refusal).encoded)
-    case .ignored: await connection.close()
-    }
-  }
-
-  private func enrol(
-    _ record: IdentityRecord, _ card: Card, ticket: [UInt8], over connection: SecureConnection
-  ) async throws -> Admission {
-    // A node that pairs again keeps what we know of it; its old links end here.
-    let existing = peers[record.id]
-    await existing?.stop(because: NodeError(.unreachable, "it is being paired anew", hint: "try again"))
-    let likeness = existing == nil ? await likeness(of: record, name: card.name, places: card.addresses) : nil
-    var machine = try await machine(for: record, existing: existing)
-    let before = machine
-    let outcome: PairingOutcome
-    let bundle: Bundle
-    do {
-      let commit: SessionCommit
-      (bundle, commit) = try machine.pairingBundle(at: context.now)
-      let newcomer = NewPeer(
-        id: record.id, record: record.bytes, name: card.name, addresses: stored(card.addresses, toldOver: connection),
-        added: context.now)
-      outcome = try await context.database.completePairing(
-        ticket: ticket, peer: newcomer, likeness: likeness, commits: [commit], now: context.now)
-    } catch {
-      if let existing { await add(row: existing.row, record: record, machine: before, claim: existing.claim).run() }
-      throw error
-    }
-    switch outcome {
-    case .paired(let row), .repeated(let row):
-      let peer = add(row: row, record: record, machine: machine, claim: existing?.claim)
-      return row.blocked ? .waiting(row.alias, bundle) : .peer(peer, bundle)
-    case .claimed(let claim):
-      try await block(claim)
-      // Without a one-time pair: those are kept for peers alone.
-      let bare = try prekeys.bundle(from: context.identity, to: record.id, at: context.now, crypto: context.crypto)
-      return .waiting(await alias(of: claim.peer), bare)
-    case .occupied:
-      context.logger.warning(
-        "another node claims to be a peer about whom you have to decide first: refused",
-        metadata: ["name": "\(card.name)", "id": "\(record.id.hex)"])
-      return .refused(.spoilt)
-    case .used, .expired, .spoilt, .withdrawn, .unknown: break
-    }
-    if let existing { await add(row: existing.row, record: record, machine: before, claim: existing.claim).run() }
-    switch outcome {
-    case .used: return .refused(.used)
-    case .expired: return .refused(.expired)
-    case .spoilt: return .refused(.spoilt)
-    default: return .ignored
-    }
+    Task { [context] in try? await context.database.deleteExpiredTickets(now: context.now) }
   }
 }

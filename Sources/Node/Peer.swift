@@ -93,6 +93,10 @@ actor Peer {
     deferred = DeferredCommit(peer: record.id)
     safetyNumber = SafetyNumber(context.identity.id, record.id)
     (addresses, origins) = AddressOrigins.read(row.addresses)
+    if let reached = row.reachedAddress {
+      origins.noteReached(reached)
+      addresses = PeerReach.merge(reached: reached, claimed: addresses)
+    }
     nudge = Nudge(loop: context.loop)
   }
 
@@ -112,6 +116,7 @@ actor Peer {
     context.peerLog.note(
       .info, "linked", peer: row.alias,
       metadata: ["at": "\(link.connection.remoteName)", "dialled": "\(link.dialled != nil)"])
+    if let address = link.dialled { Task { await self.noteReached(address) } }
     post(.linkUp(link))
     if let first { post(.frame(first, link)) }
     Task { await self.read(link) }

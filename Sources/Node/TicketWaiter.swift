@@ -3,6 +3,8 @@ internal import EventLoop
 /// Waits for one ticket to be used; told exactly once.
 final class TicketWaiter: Sendable {
   let expires: UInt64
+  /// Is told of joiners who were not let in; a few times at most.
+  let notice: @Sendable (String) -> Void
 
   private enum State {
     case idle
@@ -12,7 +14,10 @@ final class TicketWaiter: Sendable {
   }
   private let state = Locked<State>(.idle)
 
-  init(expires: UInt64) { self.expires = expires }
+  init(expires: UInt64, notice: @escaping @Sendable (String) -> Void) {
+    self.expires = expires
+    self.notice = notice
+  }
 
   func wait(_ continuation: CheckedContinuation<PeerSummary, any Error>) {
     let early: Result<PeerSummary, any Error>? = state.withLock { state in

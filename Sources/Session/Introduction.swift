@@ -47,6 +47,12 @@ public struct Introduction: Hashable, Sendable {
     return writer.bytes
   }
 
+  /// What it says before anything of it is verified: whose it is, and when its bundle was made. Cheap, and to be trusted for
+  /// nothing but refusing it.
+  public func claims() throws(SessionError) -> (record: IdentityRecord, issued: UInt64) {
+    (try IdentityRecord(stored: record.span), try Bundle(parsing: bundle.span).issued)
+  }
+
   /// Returning means: record and bundle are genuine, of one node, made for us, in time, and that node holds the key that
   /// Noise has just seen used.
   ///

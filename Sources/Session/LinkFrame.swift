@@ -52,9 +52,7 @@ public enum LinkFrame: Hashable, Sendable {
       let rest = reader.rest()
       guard let introduction = try? Introduction(parsing: rest.span) else { throw .invalid }
       self = .pairAccepted(introduction)
-    case 0x09:
-      guard let refusal = PairRefusal(rawValue: try reader.u8()) else { throw .invalid }
-      self = .pairRefused(refusal)
+    case 0x09: self = .pairRefused(try PairRefusal(from: &reader))
     case 0x0A: self = .close
     default: throw .invalid
     }
@@ -88,20 +86,10 @@ public enum LinkFrame: Hashable, Sendable {
     case .bundle(let bundle): [type] + bundle
     case .reset(let id): [type] + id.bytes
     case .pairAccepted(let introduction): [type] + introduction.encoded
-    case .pairRefused(let refusal): [type, refusal.rawValue]
+    case .pairRefused(let refusal): [type] + refusal.encoded
     case .close: [type]
     }
   }
-}
-
-/// Why a joiner may not come in. Only told to one who has proved that it knows the ticket's secret.
-public enum PairRefusal: UInt8, Hashable, Sendable {
-  /// Another node has used the ticket.
-  case used = 1
-  /// Its time is over.
-  case expired = 2
-  /// Too many handshakes with invalid records or bundles.
-  case spoilt = 3
 }
 
 /// Where one session stands at the side that sends this.

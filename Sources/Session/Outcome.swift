@@ -25,7 +25,7 @@ public struct Outcome: Sendable {
   }
 }
 
-/// One payload, delivered once per session.
+/// One payload, delivered once per session, and not before both sides of it are confirmed.
 ///
 /// What was still unacknowledged when a session was given up is sealed again in the next one, so a payload may in that
 /// case come a second time: its effect should be idempotent.
@@ -34,8 +34,6 @@ public struct Delivered: Hashable, Sendable {
   public let session: SessionID
   /// Its number in that session.
   public let sequence: UInt64
-  /// Whether both sides are confirmed. If not, this is a `hello`.
-  public let isConfirmed: Bool
   /// The payload's member `type`.
   public let type: String
   /// A JSON object that passed `StrictJSON`.

@@ -21,6 +21,10 @@ struct PeerBook: Hashable, Sendable {
   var newestBundle: UInt64 = 0
   /// What could not be delivered.
   var lost = LostPayloads()
+  /// What the peer said of itself in a session that is not confirmed yet.
+  var hello: PendingHello?
+  /// Sessions that the peer still had when it was paired, and that we had forgotten with it.
+  var disowned: [SessionID] = []
 
   init() {}
 
@@ -45,6 +49,12 @@ struct PeerBook: Hashable, Sendable {
       if version >= 3 {
         newestBundle = try reader.u64()
         lost = try LostPayloads(from: &reader)
+        switch try reader.u8() {
+        case 0: hello = nil
+        case 1: hello = try PendingHello(from: &reader)
+        default: throw SessionError(.corruptState)
+        }
+        for _ in 0..<(try reader.u8()) { disowned.append(try SessionID(from: &reader)) }
       }
       try reader.finish()
     } catch {
@@ -65,6 +75,10 @@ struct PeerBook: Hashable, Sendable {
     troubles.write(to: &writer)
     writer.u64(newestBundle)
     lost.write(to: &writer)
+    writer.u8(hello == nil ? 0 : 1)
+    hello?.write(to: &writer)
+    writer.u8(UInt8(disowned.count))
+    for id in disowned { writer.append(id.bytes) }
     return writer.bytes
   }
 
@@ -81,8 +95,14 @@ struct PeerBook: Hashable, Sendable {
     newestBundle <= now + SessionTimes.clockSkew && bundle.issued + SessionTimes.bundleLag < newestBundle
   }
 
+  /// Whether it tells of no session that the peer took part in.
+  var hasNoPast: Bool {
+    retired.isEmpty && disowned.isEmpty && batch == nil && resetSent == 0 && started == 0
+  }
+
   /// Adds a session, in the place of the oldest if there are too many.
   mutating func retire(_ id: SessionID) {
+    if hello?.session == id { hello = nil }
     retired.append(id)
     retired.removeFirst(max(0, retired.count - Self.maximumRetired))
   }

@@ -56,6 +56,8 @@ public struct PeerMachine: Sendable {
   /// Sessions in which the peer's COUNTERS fell short of what we have accepted. Its state is old if its RESET follows; else
   /// envelopes on another link were faster than that frame.
   var behind: Set<SessionID> = []
+  /// Sessions that were there when we paired with this peer again, and that it has not named since. Not stored.
+  var former: Set<SessionID> = []
   var bundleBudget = Budget(capacity: 8, refillSeconds: 10)
   var initiationBudget = Budget(capacity: 8, refillSeconds: 10)
   /// The same for INITs that came by another way than a link: who hands forged ones in takes nothing from the peer.

@@ -31,6 +31,7 @@ extension PeerMachine {
     var outcome = Outcome(peer: peer.id)
     guard isLinked else { return outcome }
     repeatRequest()
+    for index in sessions.indices { sessions[index].forgetWhatIsKnown() }
     open(into: &outcome)
     try pump(at: now, into: &outcome)
     return outcome

@@ -35,8 +35,7 @@ extension PeerMachine {
     }
     guard let index = sessions.firstIndex(where: { $0.id == id }) else {
       outcome.verdict = .stale
-      // One that was wound up here is no lost one, whatever comes late of it.
-      if !isCarried, !book.retired.contains(id) { askForReset(id, at: now, into: &outcome) }
+      if !isCarried { askForReset(id, at: now, into: &outcome) }
       return
     }
     guard sessions[index].standing != .quarantined else { return outcome.verdict = .stale }
@@ -103,6 +102,7 @@ extension PeerMachine {
     _ letter: Letter, in index: Int, at now: UInt64, into outcome: inout Outcome
   ) -> String? {
     let session = sessions[index]
+    if session.isConfirmed { releaseHello(of: session.id, into: &outcome) }
     guard let type = PayloadType.read(letter.payload) else {
       outcome.events.append(.malformedPayload(session.id))
       return nil
@@ -110,11 +110,10 @@ extension PeerMachine {
     switch type {
     case PayloadType.turn, PayloadType.turned: break
     case PayloadType.prekeys where session.isConfirmed: hold(letter.payload, at: now, into: &outcome)
-    case PayloadType.hello where !session.isConfirmed, _ where session.isConfirmed:
+    case PayloadType.hello where !session.isConfirmed: keepHello(letter, of: session.id, into: &outcome)
+    case _ where session.isConfirmed:
       outcome.delivered.append(
-        Delivered(
-          session: session.id, sequence: letter.sequence, isConfirmed: session.isConfirmed, type: type,
-          payload: letter.payload))
+        Delivered(session: session.id, sequence: letter.sequence, type: type, payload: letter.payload))
     default: outcome.events.append(.prematurePayload(session.id))
     }
     return type
@@ -125,8 +124,8 @@ extension PeerMachine {
     outcome.events.append(.confirmed(id))
     startDue = nil
     request = nil
-    // Whatever a fresh session was wanted for: here it is.
-    resetDue = nil
+    // Whatever a fresh session was wanted for: here it is. What the peer still has from before the pairing it is still told.
+    if let due = resetDue, !book.disowned.contains(due) { resetDue = nil }
     if book.troubles.heal(at: now) { outcome.commit.append(.putState(book.stored)) }
     guard let index = sessions.firstIndex(where: { $0.id == id }) else { return }
     let older = Set(sessions[..<index].map(\.id))
@@ -138,6 +137,8 @@ extension PeerMachine {
       // Of the newer ones only what has lost its race: another start may be on its way to replace this one.
       if older.contains(other.id) ? isOver : !other.isConfirmed && other.standing == .superseded {
         giveUp(index, at: now, into: &outcome)
+        // The peer may take it for a good one still: what it has under way there is to go out in this one.
+        if other.standing == .quarantined { outcome.frames.append(.reset(other.id)) }
       } else if older.contains(other.id) {
         markReplaced(index, at: now, into: &outcome)
       }

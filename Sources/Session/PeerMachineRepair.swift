@@ -2,7 +2,9 @@
 extension PeerMachine {
   /// Compares where sessions stand, at the start of a link.
   mutating func compare(_ list: [SessionCounters], at now: UInt64, into outcome: inout Outcome) {
-    for entry in list {
+    disown(list, into: &outcome)
+    former.subtract(list.map(\.session))
+    for entry in book.disowned.isEmpty ? list : list.reversed() {
       guard let index = sessions.firstIndex(where: { $0.id == entry.session }) else {
         if !book.retired.contains(entry.session) { askForReset(entry.session, at: now, into: &outcome) }
         continue
@@ -62,15 +64,17 @@ extension PeerMachine {
   /// Sends RESET, at most once a minute; sooner, it is sent when the minute is over.
   mutating func askForReset(_ id: SessionID, at now: UInt64, into outcome: inout Outcome) {
     guard isLinked, book.resetSent == 0 || now >= book.resetSent + SessionTimes.resetInterval || now < book.resetSent else {
-      resetDue = id
+      if resetDue == nil || !book.retired.contains(id) { resetDue = id }
       return
     }
     resetDue = nil
     book.resetSent = now
-    _ = book.troubles.note(.lost, at: now)
+    // One that was wound up here is no lost one: what is left of it at the peer goes out in the newer one.
+    let isTrouble = !book.disowned.contains(id) && !book.retired.contains(id)
+    if isTrouble { _ = book.troubles.note(.lost, at: now) }
     outcome.commit.append(.putState(book.stored))
     outcome.frames.append(.reset(id))
-    outcome.events.append(.resetSent(id))
+    if isTrouble { outcome.events.append(.resetSent(id)) }
   }
 
   /// The peer cannot use a session. All it achieves is a fresh one, at most once a minute.
@@ -92,7 +96,8 @@ extension PeerMachine {
     }
     guard !hasSession else { return }
     dropHeldBundle(into: &outcome)
-    note(.reset, at: now, into: &outcome)
+    // After a pairing again, a session that the peer has not named is one that it had revoked.
+    if !former.contains(id) { note(.reset, at: now, into: &outcome) }
     guard startDue == nil, request == nil else { return }
     let due = nextStart(at: now)
     startDue = due

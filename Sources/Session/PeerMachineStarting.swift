@@ -6,6 +6,7 @@ extension PeerMachine {
   /// the peer and the use of its ticket.
   public mutating func pairingBundle(at now: UInt64) throws(SessionError) -> (bundle: Bundle, commit: SessionCommit) {
     var outcome = Outcome(peer: peer.id)
+    former = Set(sessions.map(\.id))
     let bundle = try issueBundle(nonce: Bundle.pushedNonce, at: now, into: &outcome)
     return (bundle, outcome.commit)
   }
@@ -14,6 +15,7 @@ extension PeerMachine {
   /// ``SessionError/Code/refused`` if the peer's keys agree on nothing.
   public mutating func start(with bundle: Bundle, at now: UInt64) throws(SessionError) -> Outcome {
     var outcome = Outcome(peer: peer.id)
+    former = Set(sessions.map(\.id))
     try begin(bundle, pair: bundle.pairs.first, at: now, into: &outcome)
     return outcome
   }

@@ -10,6 +10,8 @@ public struct Ticket: Sendable {
   public static let prefix = "pawl1"
   /// Bytes of the one-time secret.
   static let secretBytes = 32
+  /// How long after its end the inviter still says so, and a joiner still asks, in seconds.
+  public static let rememberedSeconds = SessionTimes.day
   /// Bytes of the checksum: catches slips of the hand, proves nothing.
   static let checksumBytes = 4
   /// Characters of the longest text, rounded up: eight addresses of the longest kind make 2,150 bytes.
@@ -60,8 +62,9 @@ public struct Ticket: Sendable {
       secret: SecretBox(randomness.secret(secretBytes)), addresses: addresses)
   }
 
-  /// Whether the inviter will refuse it at that time.
-  public func isExpired(at now: UInt64) -> Bool { now >= expires }
+  /// Whether it ended so long ago, by a clock that is not the inviter's, that trying it is of no use. Before that the inviter's
+  /// clock decides: it remembers the ticket for as long.
+  public func isLongOver(at now: UInt64) -> Bool { now >= expires + Self.rememberedSeconds }
 }
 
 extension Ticket {

@@ -20,6 +20,8 @@ public struct PeerRow: Hashable, Sendable {
   public let added: UInt64
   /// When a link to it last stood, Unix seconds.
   public let lastSeen: UInt64?
+  /// Where the last handshake succeeded that we began, `host:port`; nil: none yet.
+  public let reached: String?
 }
 
 /// A peer that was just paired with.
@@ -109,6 +111,16 @@ public struct TicketRow: Hashable, Sendable {
 
   /// Whether too many bad joins used it up.
   public var isSpoilt: Bool { spoiltCount >= Self.spoiltAt }
+
+  /// Why it lets a joiner in no more, whatever that says of itself; nil: what it says is to be looked at.
+  ///
+  /// - Parameter joiner: the node that it claims to be; nil: none that its key fits.
+  public func refusal(of joiner: NodeID?, at now: UInt64) -> PairRefusal? {
+    if expires <= now { return .expired }
+    if isSpoilt { return .spoilt }
+    if case .usedBy(let owner) = state, owner != joiner { return .used }
+    return nil
+  }
 }
 
 extension TicketRow: CustomStringConvertible {
@@ -124,8 +136,8 @@ public enum PairingOutcome: Hashable, Sendable {
   case repeated(PeerRow)
   /// The ticket is the newcomer's, and the user is asked whether it is a peer whose identity changed.
   case claimed(IdentityClaim)
-  /// The user is asked about another newcomer already. Nothing was changed.
-  case occupied
+  /// The user is asked about this peer already, and another newcomer. Nothing was changed.
+  case occupied(NodeID)
   /// Somebody else used it.
   case used
   /// Too late.

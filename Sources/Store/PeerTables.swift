@@ -65,6 +65,11 @@ extension Database {
       "UPDATE peer SET name = ?, addresses = ? WHERE id = ?", [name, try PeerRow.encode(addresses), id.column], id)
   }
 
+  /// Records where a handshake that we began has succeeded. Throws `unknownPeer`.
+  public func setReached(_ id: NodeID, _ address: String) throws(StoreError) {
+    try update("UPDATE peer SET reached = ? WHERE id = ?", [address, id.column], id)
+  }
+
   private func update(_ sql: String, _ arguments: StatementArguments, _ id: NodeID) throws(StoreError) {
     try write { db in
       try db.run(sql, arguments)
@@ -104,6 +109,7 @@ extension PeerRow {
     blocked = row.flag("blocked")
     added = row.unsigned("added")
     lastSeen = row.optionalUnsigned("last_seen")
+    reached = row.optionalText("reached")
   }
 
   static func encode(_ addresses: [String]) throws(StoreError) -> String {

@@ -19,6 +19,8 @@ enum Schema {
     migrator.registerMigration("5") { db in
       try db.execute(sql: spent)
       try db.execute(sql: "ALTER TABLE outbox ADD COLUMN own INTEGER NOT NULL DEFAULT 0")
+      // What the peer says of itself cannot replace it, so it is a column of its own.
+      try db.execute(sql: "ALTER TABLE peer ADD COLUMN reached TEXT")
     }
     return migrator
   }

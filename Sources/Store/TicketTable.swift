@@ -4,7 +4,7 @@ internal import Primitives
 public import Session
 
 extension Database {
-  /// Keeps a ticket that is about to be given out; those that expired go. Throws `tooManyTickets`, and
+  /// Keeps a ticket that is about to be given out; those that ended a day ago go. Throws `tooManyTickets`, and
   /// `aliasTaken` if it names an alias that a peer has.
   public func addTicket(_ ticket: TicketRow, now: UInt64) throws(StoreError) {
     let key = key
@@ -13,7 +13,10 @@ extension Database {
       if let alias = ticket.alias, let owner = try PeerRow.find(db, alias: alias), owner.id != ticket.replaces {
         throw StoreError.aliasTaken(alias)
       }
-      let alive = try Int.fetchOne(db, sql: "SELECT count(*) FROM ticket WHERE used_by IS NULL AND NOT withdrawn") ?? 0
+      let alive =
+        try Int.fetchOne(
+          db, sql: "SELECT count(*) FROM ticket WHERE used_by IS NULL AND NOT withdrawn AND expires > ?",
+          arguments: [now.column]) ?? 0
       guard alive < TicketRow.maximumAlive else {
         throw StoreError(.tooManyTickets, detail: "\(TicketRow.maximumAlive) tickets are alive already")
       }
@@ -44,16 +47,17 @@ extension Database {
     try write { db in try db.run("UPDATE ticket SET withdrawn = 1 WHERE id = ? AND used_by IS NULL", [id.column]) }
   }
 
-  /// Counts a joiner that proved the secret and then sent an invalid record or bundle; the ticket as it is then.
+  /// Counts a joiner that proved the secret and then sent an invalid record or bundle; the ticket as it is then. One that is spoilt
+  /// is not written again.
   public func countSpoilt(_ id: [UInt8]) throws(StoreError) -> TicketRow? {
     let key = key
     return try write { db in
-      try db.run("UPDATE ticket SET spoilt = spoilt + 1 WHERE id = ?", [id.column])
+      try db.run("UPDATE ticket SET spoilt = spoilt + 1 WHERE id = ? AND spoilt < ?", [id.column, TicketRow.spoiltAt])
       return try TicketRow.find(db, id, key)
     }
   }
 
-  /// Deletes the tickets that have expired, with their secrets.
+  /// Deletes the tickets that ended a day ago, with their secrets. Until then who comes late is told that a ticket has expired.
   public func deleteExpiredTickets(now: UInt64) throws(StoreError) {
     if try write({ db in try Self.deleteExpired(db, now) }) > 0 { keysBecameStale(now: true) }
   }
@@ -79,7 +83,7 @@ extension Database {
       }
       let isKnown = try PeerRow.find(db, peer.id) != nil
       if !isKnown, let claim = try Self.claim(db, of: peer, likeness: likeness, ticket: ticket) {
-        guard case .open(let claim) = try claim.open(db) else { return .occupied }
+        guard case .open(let claim) = try claim.open(db) else { return .occupied(claim.peer) }
         try db.run("UPDATE ticket SET used_by = ? WHERE id = ?", [peer.id.column, id.column])
         return .claimed(claim)
       }
@@ -108,7 +112,7 @@ extension Database {
   }
 
   private static func deleteExpired(_ db: GRDB.Database, _ now: UInt64) throws -> Int {
-    try db.run("DELETE FROM ticket WHERE expires <= ?", [now.column])
+    try db.run("DELETE FROM ticket WHERE expires <= ?", [(now - min(now, Ticket.rememberedSeconds)).column])
     return db.changesCount
   }
 }

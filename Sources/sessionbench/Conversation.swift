@@ -90,7 +90,8 @@ struct Conversation {
     let sent = try one.step { machine in try machine.start(with: bundle, at: now) }
     guard let frame = sent.frames.last ?? one.machine.undelivered.last else { throw WrongTurn(what: "no INIT") }
     let answer = try other.step { machine in try machine.receive(frame, at: now) }
-    guard answer.delivered.count == 1 else { throw WrongTurn(what: "the first envelope did not open") }
+    let isTaken = answer.events.contains { if case .started(_, byUs: false) = $0 { true } else { false } }
+    guard isTaken else { throw WrongTurn(what: "the first envelope did not open") }
   }
 
   /// One envelope from the first to the other, and its acknowledgement.

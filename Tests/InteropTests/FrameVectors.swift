@@ -40,6 +40,8 @@ enum FrameVectors: VectorKind {
       frame("PAIR_ERR: used", "1.", [9, 1]).number("reason", 1),
       frame("PAIR_ERR: expired", "2.", [9, 2]).number("reason", 2),
       frame("PAIR_ERR: spoilt", "3.", [9, 3]).number("reason", 3),
+      frame("PAIR_ERR: clocks", "4, and the inviter's time.", [9, 4, 0, 0, 0, 0, 0x6B, 0x49, 0xD2, 0])
+        .number("reason", 4).number("time", 1_800_000_000),
       frame("CLOSE", "One byte.", [0x0A]),
     ].map { $0.expect(.ok) }
   }
@@ -72,7 +74,11 @@ enum FrameVectors: VectorKind {
       ("RESET without a session", "A type.", [7]),
       ("RESET and a byte", "Bytes left over.", [7] + sid + [0]),
       ("PAIR_ERR 0", "Unknown.", [9, 0]),
-      ("PAIR_ERR 4", "Unknown.", [9, 4]),
+      ("PAIR_ERR 4 without a time", "A code alone.", [9, 4]),
+      ("PAIR_ERR 4 with a short time", "7 bytes.", [9, 4, 0, 0, 0, 0, 0x6B, 0x49, 0xD2]),
+      ("PAIR_ERR 4 and a byte", "Bytes left over.", [9, 4, 0, 0, 0, 0, 0x6B, 0x49, 0xD2, 0, 0]),
+      ("PAIR_ERR 1 with a time", "Only 4 has one.", [9, 1, 0, 0, 0, 0, 0x6B, 0x49, 0xD2, 0]),
+      ("PAIR_ERR 5", "Unknown.", [9, 5]),
       ("PAIR_ERR without a reason", "A type.", [9]),
       ("CLOSE and a byte", "Bytes left over.", [0x0A, 0]),
     ]
@@ -177,7 +183,9 @@ enum FrameVectors: VectorKind {
     case .bundleRequest(let nonce): try vector.same("nonce", nonce)
     case .bundle(let bundle): try vector.same("bundle", bundle)
     case .reset(let id): try vector.same("sid", id.bytes)
-    case .pairRefused(let refusal): try vector.same("reason", refusal.rawValue)
+    case .pairRefused(let refusal):
+      try vector.same("reason", refusal.encoded[0])
+      if case .clock(let now) = refusal { try vector.same("time", now) }
     case .close: return
     case .initiation, .pairAccepted: throw Mismatch(description: "these are in other files")
     }

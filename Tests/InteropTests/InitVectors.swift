@@ -140,6 +140,6 @@ enum InitVectors {
     }
     try insist(machine.sessions.count == 1, "no session, and no refusal")
     try vector.same("sid", machine.sessions[0].id.bytes)
-    try vector.same("payload", outcome.delivered.first?.payload ?? [])
+    try vector.same("payload", machine.book.hello?.payload ?? [])
   }
 }

@@ -48,7 +48,7 @@ enum Kin {
     let (a, b) = (one.record, other.record)
     let shared = [a.ed25519Key == b.ed25519Key, a.mldsaKey == b.mldsaKey, a.linkKey == b.linkKey, a.agreeKey == b.agreeKey]
     #expect(shared.indices.filter { shared[$0] } == [key], "the \(Kin.keys[key]) key and no other")
-    let found = IdentityLikeness.find(b, name: "nobody", places: [], among: [try peer(one, isLinked: true)])
+    let found = IdentityLikeness.find(b, name: "nobody", places: [], given: nil, among: [try peer(one, isLinked: true)])
     #expect(found?.peer == one.id && found?.reason == .sharedKey)
   }
 
@@ -60,7 +60,7 @@ enum Kin {
     var bytes = other.record.bytes
     bytes.replaceSubrange(at..<at + 32, with: one.record.linkKey.bytes)
     let record = try IdentityRecord(stored: bytes.span)
-    #expect(IdentityLikeness.find(record, name: "x", places: [], among: [try peer(one)])?.reason == .sharedKey)
+    #expect(IdentityLikeness.find(record, name: "x", places: [], given: nil, among: [try peer(one)])?.reason == .sharedKey)
   }
 
   @Test func theNameCountsOnlyTogetherWithAPlace() throws {
@@ -68,7 +68,7 @@ enum Kin {
     let record = try Identity.generate(.system).record
     func isLike(_ name: String, _ places: [String], isLinked: Bool) throws -> Bool {
       IdentityLikeness.find(
-        record, name: name, places: try addresses(places), among: [try peer(known, isLinked: isLinked)]) != nil
+        record, name: name, places: try addresses(places), given: nil, among: [try peer(known, isLinked: isLinked)]) != nil
     }
     for isLinked in [false, true] {
       #expect(try isLike("laptop", ["10.0.0.7:7411"], isLinked: isLinked), "its name and its address")
@@ -88,23 +88,47 @@ enum Kin {
     let namesake = try Identity.generate(.system)
     let places = try addresses(["10.0.0.7:7411"])
     let peers = [try peer(namesake), try peer(one, name: "x", alias: "x", at: [])]
-    #expect(IdentityLikeness.find(other.record, name: "laptop", places: places, among: peers)?.peer == one.id)
+    #expect(IdentityLikeness.find(other.record, name: "laptop", places: places, given: nil, among: peers)?.peer == one.id)
     let asked = try peer(try Identity.generate(.system), name: "y", alias: "y", at: [], newcomer: other.id)
     #expect(
-      IdentityLikeness.find(other.record, name: "laptop", places: places, among: peers + [asked])?.peer == asked.record.id)
+      IdentityLikeness.find(other.record, name: "laptop", places: places, given: nil, among: peers + [asked])?.peer
+        == asked.record.id)
   }
 
   @Test func aPeerThatTakesAnothersNameIsNotTakenForIt() throws {
     let (laptop, mallory) = (try Identity.generate(.system), try Identity.generate(.system))
     let peers = [try peer(mallory, name: "laptop", alias: "a-mallory"), try peer(laptop, name: "laptop", alias: "laptop")]
     let found = IdentityLikeness.find(
-      try Identity.generate(.system).record, name: "laptop", places: try addresses(["10.0.0.7:7411"]), among: peers)
+      try Identity.generate(.system).record, name: "laptop", places: try addresses(["10.0.0.7:7411"]), given: nil, among: peers)
     #expect(found?.peer == laptop.id)
+  }
+
+  @Test func anAliasThatTheUserGaveIsTheWordThatItIsAnother() throws {
+    let known = try Identity.generate(.system)
+    let newcomer = try Identity.generate(.system).record
+    let places = try addresses(["10.0.0.7:7411"])
+    let peers = [try peer(known, name: "laptop", alias: "lap")]
+    func found(given: String?) -> NodeID? {
+      IdentityLikeness.find(newcomer, name: "laptop", places: places, given: given, among: peers)?.peer
+    }
+    #expect(found(given: nil) == known.id)
+    #expect(found(given: "lap") == known.id, "that is what the user calls this peer")
+    #expect(found(given: "tower") == nil)
+    #expect(found(given: "laptop") == nil, "what the peer calls itself is not the user's name for it")
+    // Keys in common ask all the same, and so does a newcomer about whom a question is open.
+    let (one, other) = try Kin.pair(sharing: 1, seed: 70)
+    let kin = IdentityLikeness.find(
+      other.record, name: "laptop", places: places, given: "tower",
+      among: peers + [try peer(one, name: "x", alias: "x", at: [])])
+    #expect(kin?.peer == one.id && kin?.reason == .sharedKey)
+    let asked = try peer(try Identity.generate(.system), name: "y", alias: "y", at: [], newcomer: newcomer.id)
+    #expect(
+      IdentityLikeness.find(newcomer, name: "laptop", places: places, given: "tower", among: [asked])?.peer == asked.record.id)
   }
 
   @Test func nobodyResemblesItself() throws {
     let known = try Identity.generate(.system)
     let places = try addresses(["10.0.0.7:7411"])
-    #expect(IdentityLikeness.find(known.record, name: "laptop", places: places, among: [try peer(known)]) == nil)
+    #expect(IdentityLikeness.find(known.record, name: "laptop", places: places, given: nil, among: [try peer(known)]) == nil)
   }
 }

@@ -172,7 +172,7 @@ import Wire
     }
   }
 
-  @Test func whatComesLateOfASessionThatWasWoundUpAsksForNothing() throws {
+  @Test func whatComesLateOfASessionThatWasWoundUpIsNoTrouble() throws {
     var simulator = try Simulator(seed: 955)
     try simulator.pair(joiner: 0)
     try simulator.send("early", from: 0)
@@ -191,8 +191,27 @@ import Wire
     try simulator.settle()
     try simulator.wait(60)
     #expect(!simulator.ends[1].events.contains(.resetSent(old)))
+    #expect(simulator.ends.allSatisfy { $0.machine.troubles(at: simulator.now).isEmpty })
     #expect(simulator.ends[1].texts == ["early"])
     simulator.expectHealthy()
+  }
+
+  /// The restored side finds out, and its RESET is lost: the other side takes the old session for a good one, with messages in it,
+  /// until the fresh one is confirmed.
+  @Test(arguments: [0, 1])
+  func whatAPeerStillHadUnderWayInALostSessionGoesOutInTheNewOne(_ end: Int) throws {
+    var simulator = try HealingTests.Trouble.restored.make(at: end)
+    try simulator.connect()
+    while !simulator.wire[1 - end].contains(where: isReset) {
+      let isMoving = try simulator.deliver(to: end)
+      try #require(isMoving)
+    }
+    simulator.cut()
+    try simulator.send("still there", from: 1 - end)
+    _ = try simulator.live(seconds: 120)
+    #expect(simulator.ends[end].texts.suffix(1) == ["still there"])
+    let isHealed = simulator.isHealed
+    #expect(isHealed)
   }
 
   /// A state folder of an older program may hold hundreds of thousands of them.

@@ -35,8 +35,8 @@ import Wire
       #expect(read.expires == epoch + 900)
     }
     #expect(ticket.id.count == 16)
-    #expect(!ticket.isExpired(at: epoch + 899))
-    #expect(ticket.isExpired(at: epoch + 900))
+    #expect(!ticket.isLongOver(at: epoch + 900 + day - 1))
+    #expect(ticket.isLongOver(at: epoch + 900 + day))
   }
 
   @Test func everyCutOffTicketIsTruncated() throws {

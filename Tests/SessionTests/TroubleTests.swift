@@ -132,17 +132,17 @@ import Wire
     #expect(troubles.list.last?.at == 139)
   }
 
-  @Test func bookkeepingOfTheFirstVersionIsRead() throws {
+  @Test func bookkeepingOfOlderVersionsIsRead() throws {
     var book = PeerBook()
     book.resetSent = 7
     book.started = 8
     book.retired = [try #require(SessionID([UInt8](repeating: 3, count: 16)))]
     let stored = book.stored
     // Version 1 ended before the batch and the troubles, version 2 before the newest bundle.
-    let first = [1] + stored.dropFirst().dropLast(2 + 8 + 14)
+    let first = [1] + stored.dropFirst().dropLast(2 + 24)
     let read = try PeerBook(stored: first)
     #expect(read == book)
-    #expect(try PeerBook(stored: [2] + stored.dropFirst().dropLast(8 + 14)) == book)
+    #expect(try PeerBook(stored: [2] + stored.dropFirst().dropLast(24)) == book)
     book.lost.note(3, at: 11)
     book.lost.areAfloat(2)
     _ = book.troubles.note(.rollback, at: 9)
@@ -150,6 +150,10 @@ import Wire
       issued: 5, generation: 6, session: book.retired[0], envelope: try envelopeID(1), pairs: [1, 2, 3])
     let again = try PeerBook(stored: book.stored)
     #expect(again == book)
+    #expect(try PeerBook(stored: [2] + book.stored.dropFirst().dropLast(2)) == book)
+    book.disowned = book.retired
+    book.hello = PendingHello(session: book.retired[0], sequence: 1, payload: Array(repeating: 7, count: 4_096))
+    #expect(try PeerBook(stored: book.stored) == book)
     let bytes = book.stored
     for cut in 0..<bytes.count { #expect(throws: SessionError(.corruptState)) { try PeerBook(stored: Array(bytes[..<cut])) } }
     #expect(throws: SessionError(.corruptState)) { try PeerBook(stored: bytes + [0]) }

@@ -48,7 +48,7 @@ import Testing
     #expect(try await join(state, 2, with: ticket(1), like: node(1)) == .claimed(first))
     #expect(try await join(state, 2, with: ticket(1)) == .claimed(first), "also when it calls itself something else by now")
     #expect(try await join(state, 2, with: ticket(2)) == .claimed(first), "also with another ticket")
-    #expect(try await join(state, 3, with: ticket(3), like: node(1)) == .occupied)
+    #expect(try await join(state, 3, with: ticket(3), like: node(1)) == .occupied(node(1)))
     #expect(try await state.database.ticket(ticket(3).id)?.state == .open)
     #expect(try await state.database.open(IdentityClaim(peer: node(1), newcomer: newPeer(3), reason: .sharedKey)) == .occupied)
     #expect(try await state.database.claims() == [first])

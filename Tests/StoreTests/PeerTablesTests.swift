@@ -219,8 +219,11 @@ import Testing
     #expect(await code { try await state.database.addTicket(ticket(40), now: 0) } == .tooManyTickets)
     try await state.database.withdrawTicket(ticket(0).id)
     try await state.database.addTicket(ticket(40), now: 0)
-    try await state.database.addTicket(ticket(41), now: 900)
-    #expect(try await state.database.tickets(now: 0).count == 1)
+    // What has expired is not alive, and is remembered for a day.
+    try await state.database.addTicket(ticket(41, expires: 2_000), now: 900)
+    #expect(try await state.database.tickets(now: 0).count == 34)
+    try await state.database.addTicket(ticket(42, expires: 200_000), now: 900 + 86_400)
+    #expect(try await state.database.tickets(now: 0).map(\.id) == [ticket(41).id, ticket(42).id])
     await state.database.close()
   }
 
@@ -229,7 +232,9 @@ import Testing
     try await state.database.addTicket(ticket(1), now: 0)
     // It lies there sealed, and then not at all.
     #expect(try state.holds(testKey.prefix) && !state.holds(ticket(1).bytes))
-    try await state.database.deleteExpiredTickets(now: 900)
+    try await state.database.deleteExpiredTickets(now: 900 + 86_399)
+    #expect(try state.holds(testKey.prefix))
+    try await state.database.deleteExpiredTickets(now: 900 + 86_400)
     #expect(try !state.holds(testKey.prefix))
     await state.database.close()
   }

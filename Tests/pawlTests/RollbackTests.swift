@@ -71,6 +71,34 @@ extension EndToEnd {
       }
     }
 
+    /// Who revokes a peer and pairs with it again wanted it so: nobody is asked about a copied folder.
+    @Test func revokingAndPairingAgainIsNoTrouble() async throws {
+      try await Household.with("studio", "laptop") { house in
+        let (studio, laptop) = (house.node("studio"), house.node("laptop"))
+        try await house.pair(studio, laptop)
+        for round in 0..<4 {
+          try await share(house, studio, count: 1)
+          try await pulls(house, laptop, "f0.bin", seed: 0)
+          try FileManager.default.removeItem(atPath: "\(house.path)/models/f0.bin")
+          // Either of them forgets the other, and either of them invites.
+          let (revoker, other) = round & 1 == 0 ? (studio, laptop) : (laptop, studio)
+          let (inviter, joiner) = round & 2 == 0 ? (studio, laptop) : (laptop, studio)
+          try await revoker.ask("revoke", other.name)
+          let ticket = try await inviter.ticket()
+          try await joiner.ask("join", ticket)
+          try await laptop.ask("ls", "studio")
+          try await studio.ask("ls", "laptop")
+          for node in [studio, laptop] {
+            for verb in ["status", "peers"] {
+              let outcome = try await node.run(verb)
+              #expect(!outcome.out.contains("warning"), "round \(round), \(node.name): \(outcome.out)")
+            }
+            #expect(try await troubles(node).isEmpty)
+          }
+        }
+      }
+    }
+
     @Test func twoClonesThatRunInTurnsAreNoticedAndBothGoOn() async throws {
       try await Household.with("studio", "laptop") { house in
         let (studio, laptop) = (house.node("studio"), house.node("laptop"))

@@ -24,8 +24,10 @@ def _frame(case: Case) -> None:
             case.same("bundle", bundle)
         case frames.Reset(sid):
             case.same("sid", sid)
-        case frames.PairErr(reason):
+        case frames.PairErr(reason, time):
             case.same("reason", reason)
+            if time is not None:
+                case.same("time", time)
         case frames.Close():
             pass
         case _:

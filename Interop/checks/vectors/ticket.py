@@ -8,7 +8,7 @@ from .case import Case, Checks, Refusal, insist
 
 def _read(case: Case) -> None:
     ticket = Ticket.parse(case["text"])
-    if case["now"] >= ticket.expiry:
+    if ticket.is_long_over(case["now"]):
         raise Refusal("time")
     case.same("expiry", ticket.expiry)
     case.same("link key", ticket.link_key)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from . import envelope, messages
 from .envelope import padded_length
 from .errors import Refused
-from .frames import Ack, EnvelopeFrame, encode_init
+from .frames import Ack, EnvelopeFrame, Reset, encode_init
 from .identity import Identity, Record
 from .messages import Hello, Message, Turn, Turned
 from .prekeys import PrekeyRing
@@ -20,6 +20,7 @@ MAXIMUM_UNACKNOWLEDGED_BYTES = 8_388_608
 MAXIMUM_WAITING = 256
 MAXIMUM_RETIRED = 64
 MAXIMUM_FAILURES = 3
+MAXIMUM_EARLY_HELLO = 4_096
 _DAY = 86_400
 _RESTATED = {"hello", "turn", "turned", "prekeys"}  # belong to their session, so they are not sealed again in the next
 
@@ -196,8 +197,15 @@ class Conversation(ABC):
         except Refused:
             return
         confirmed = session.phase in (Phase.CONFIRMED, Phase.WINDING, Phase.ABANDONED)
-        if message is None or not (confirmed or isinstance(message, Hello)):
+        if not confirmed:
+            if isinstance(message, Hello) and len(payload) <= MAXIMUM_EARLY_HELLO:
+                self.row.early_hello, self.row.early_sid = payload, session.sid
+                self._save()
             return
+        if self.row.early_hello and self.row.early_sid == session.sid:
+            early, self.row.early_hello = messages.parse(self.row.early_hello), b""
+            assert isinstance(early, Hello)
+            self._take_hello(early)
         match message:
             case Hello():
                 self._take_hello(message)
@@ -241,6 +249,8 @@ class Conversation(ABC):
                 other.phase, other.until = Phase.WINDING, self.now + _DAY
                 self._store.put_session(self.peer, other)
             elif other.phase is not Phase.WINDING:
+                if other.phase is Phase.QUARANTINED:  # The other side may take it for a good one still.
+                    self._outcome.frames.append(Reset(other.sid).encode())
                 self._give_up(other)
         # Payloads go out in the newest that is confirmed, and that is this one.
         self.sessions[session.sid] = self.sessions.pop(session.sid)

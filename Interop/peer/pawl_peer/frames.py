@@ -92,12 +92,15 @@ class PairOk:
 
 @dataclass(frozen=True)
 class PairErr:
-    code: int
+    """With CLOCK goes the inviter's time."""
 
-    USED, EXPIRED, SPOILT = 1, 2, 3
+    code: int
+    time: int | None = None
+
+    USED, EXPIRED, SPOILT, CLOCK = 1, 2, 3, 4
 
     def encode(self) -> bytes:
-        return b"\x09" + u8(self.code)
+        return b"\x09" + u8(self.code) + (u64(self.time) if self.time is not None else b"")
 
 
 @dataclass(frozen=True)
@@ -143,9 +146,9 @@ def _parse(kind: int, reader: Reader) -> Frame:
         case 0x08:
             return PairOk(reader.rest())
         case 0x09:
-            error = PairErr(reader.u8())
-            require(error.code in (PairErr.USED, PairErr.EXPIRED, PairErr.SPOILT), Failure.FORMAT, "an unknown PAIR_ERR")
-            return error
+            code = reader.u8()
+            require(code in (PairErr.USED, PairErr.EXPIRED, PairErr.SPOILT, PairErr.CLOCK), Failure.FORMAT, "an unknown PAIR_ERR")
+            return PairErr(code, reader.u64() if code == PairErr.CLOCK else None)
         case 0x0A:
             return Close()
     raise Refused(Failure.FORMAT, "an unknown type of frame")

@@ -154,8 +154,7 @@ class PeerMachine(Starting):
     def _take_envelope(self, frame: EnvelopeFrame) -> None:
         session = self.sessions.get(frame.sid)
         if session is None:
-            if frame.sid not in self.row.retired:
-                self._reset(frame.sid)
+            self._reset(frame.sid)
         elif session.phase is not Phase.QUARANTINED:
             try:
                 if not self._accept(session, frame.envelope) and session.failures >= MAXIMUM_FAILURES:

@@ -8,7 +8,7 @@ from typing import Any
 
 from . import frames, segment
 from .address import Address, Card, Introduction
-from .bundle import NO_NONCE, Bundle
+from .bundle import CLOCK_SKEW_SECONDS, NO_NONCE, Bundle
 from .errors import Failure, Refused, require
 from .frames import PairErr, PairOk
 from .identity import Identity, Record
@@ -38,16 +38,16 @@ from .sharing import Shares
 from .store import PeerRow, Store, TicketRow
 from .ticket import Ticket
 
-_DAY = 86_400
 _SPOILT_AT = 3
 
 
 class PairingRefused(Exception):
-    """The inviter's word: the ticket is used, expired or spoilt."""
+    """The inviter's word: the ticket is used, expired or spoilt, or our clocks differ; then `time` is the inviter's."""
 
-    def __init__(self, code: int) -> None:
-        super().__init__({PairErr.USED: "used", PairErr.EXPIRED: "expired", PairErr.SPOILT: "spoilt"}[code])
+    def __init__(self, code: int, time: int | None = None) -> None:
+        super().__init__({PairErr.USED: "used", PairErr.EXPIRED: "expired", PairErr.SPOILT: "spoilt", PairErr.CLOCK: "clock"}[code])
         self.code = code
+        self.time = time
 
 
 class Node:
@@ -187,37 +187,50 @@ class Node:
 
     def _psks(self) -> dict[bytes, bytes]:
         tickets = (Ticket.parse(row.text) for row in self.store.tickets())
-        return {ticket_id: psk for ticket in tickets if self.now < ticket.expiry + _DAY for psk, ticket_id in [ticket.derive()]}
+        return {ticket_id: psk for ticket in tickets if not ticket.is_long_over(self.now) for psk, ticket_id in [ticket.derive()]}
 
     def _take_joiner(self, pairing: Pairing) -> None:
         row = self.store.ticket(pairing.ticket_id)
         assert row is not None
+        now = self.now
+        over = self._over(row, pairing, now)
+        if over is not None:
+            self._refuse(pairing.link, PairErr(over))
+            return
         try:
+            issued = Bundle.parse(Introduction.parse(pairing.introduction).bundle).issued
+            if abs(issued - now) > CLOCK_SKEW_SECONDS:
+                self._refuse(pairing.link, PairErr(PairErr.CLOCK, now))
+                return
             record, card = self._check_introduction(pairing.introduction, pairing.joiner_key, maximum_pairs=0)[:2]
         except Refused:
             row.bad += 1
             with self.store.transaction():
                 self.store.put_ticket(pairing.ticket_id, row)
-            self._refuse(pairing.link, PairErr.SPOILT)
+            self._refuse(pairing.link, PairErr(PairErr.SPOILT))
             return
-        if self.now >= Ticket.parse(row.text).expiry:
-            self._refuse(pairing.link, PairErr.EXPIRED)
-        elif row.bad >= _SPOILT_AT:
-            self._refuse(pairing.link, PairErr.SPOILT)
-        elif row.used_by not in (None, record.node_id):
-            self._refuse(pairing.link, PairErr.USED)
-        else:
-            row.used_by = record.node_id
-            with self.store.transaction():
-                self.store.put_ticket(pairing.ticket_id, row)
-                peer = self._paired(record, card, None, we_invited=True)
-                bundle = self.ring.bundle_with_pair(record.node_id, self.now)
-            pairing.link.send(PairOk(self._introduction(bundle)).encode())
-            peer.add_link(pairing.link)
+        row.used_by = record.node_id
+        with self.store.transaction():
+            self.store.put_ticket(pairing.ticket_id, row)
+            peer = self._paired(record, card, None, we_invited=True)
+            bundle = self.ring.bundle_with_pair(record.node_id, now)
+        pairing.link.send(PairOk(self._introduction(bundle)).encode())
+        peer.add_link(pairing.link)
+
+    def _over(self, row: TicketRow, pairing: Pairing, now: int) -> int | None:
+        """Why the ticket lets nobody in, whatever the introduction says; nothing of it is verified for that."""
+        if now >= Ticket.parse(row.text).expiry:
+            return PairErr.EXPIRED
+        if row.bad >= _SPOILT_AT:
+            return PairErr.SPOILT
+        if row.used_by is None:
+            return None
+        joiner = self.peers.get(row.used_by)
+        return None if joiner is not None and joiner.record.link == pairing.joiner_key else PairErr.USED
 
     @staticmethod
-    def _refuse(link: Link, code: int) -> None:
-        link.send(PairErr(code).encode())
+    def _refuse(link: Link, error: PairErr) -> None:
+        link.send(error.encode())
         link.close()
 
     def _paired(self, record: Record, card: Card, dialled: Address | None, we_invited: bool) -> Peer:
@@ -247,7 +260,7 @@ class Node:
 
     async def join(self, text: str) -> Peer:
         ticket = Ticket.parse(text)
-        require(self.now < ticket.expiry, Failure.TIME, "the ticket has expired")
+        require(not ticket.is_long_over(self.now), Failure.TIME, "the ticket has expired")
         require(ticket.node_id != self.identity.node_id, Failure.IDENTITY, "our own ticket")
         with self.store.transaction():
             introduction = self._introduction(self.ring.bundle_without_pairs(ticket.node_id, self.now))
@@ -264,7 +277,7 @@ class Node:
     def _joined(self, ticket: Ticket, link: Link, answer: Any, address: Address) -> Peer:
         if isinstance(answer, PairErr):
             link.close()
-            raise PairingRefused(answer.code)
+            raise PairingRefused(answer.code, answer.time)
         require(isinstance(answer, PairOk), Failure.FORMAT, "no answer to a pairing")
         record, card, bundle = self._check_introduction(answer.introduction, ticket.link_key, maximum_pairs=1)
         require(record.node_id == ticket.node_id, Failure.IDENTITY, "another node than the ticket's")

@@ -73,6 +73,8 @@ class PeerRow:
     batch_issued: int = 0
     batch_prekeys: int = 0
     newest_bundle: int = 0  # when the newest that we know of the peer was issued
+    early_hello: bytes = b""  # of a session that is not confirmed yet
+    early_sid: bytes = b""
     we_invited: bool = False
     paired: int = 0
 

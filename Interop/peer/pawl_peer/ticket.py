@@ -10,6 +10,7 @@ from .primitives import cut, hkdf, sha256
 from .wire import Reader, u32
 
 MAXIMUM_TEXT = 4_096
+REMEMBERED_SECONDS = 86_400  # after its expiry
 _PREFIX = "pawl1"
 _VERSION = b"\x01"
 _WHITE_SPACE = " \t\n\v\f\r"
@@ -37,6 +38,10 @@ class Ticket:
     def open_part(self) -> bytes:
         """The bytes without secret and sum."""
         return _VERSION + u32(self.expiry) + self.link_key + self.node_id + encode_addresses(self.addresses)
+
+    def is_long_over(self, now: int) -> bool:
+        """So long that the inviter has forgotten it. Before that its clock decides, not ours."""
+        return now >= self.expiry + REMEMBERED_SECONDS
 
     def derive(self) -> tuple[bytes, bytes]:
         """(psk 32, ticket id 16)."""

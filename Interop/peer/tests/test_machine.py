@@ -125,6 +125,26 @@ class MachineTests(unittest.TestCase):
                 assert side.row.held is not None
                 self.assertEqual(len(Bundle.parse(side.row.held.bundle).pairs), 16)
 
+    def test_hello_counts_at_the_confirmation_also_after_a_restart(self) -> None:
+        joiner, inviter = self.world.sides
+        with inviter.store.transaction():
+            bundle = Bundle.parse(inviter.ring.bundle_with_pair(inviter.peer.node_id, int(self.world.now)))
+        inviter.row.name = "before"
+        with inviter.store.transaction():
+            inviter.store.put_peer(inviter.peer.node_id, inviter.row)
+        self.world.do(1, inviter.machine.link_up())
+        self.world.do(0, joiner.machine.link_up(bundle))
+        while self.world.inbox[1]:
+            self.world.deliver(1)
+        self.assertEqual(inviter.phases(), [Phase.ANSWERED])
+        inviter.restart()
+        self.assertEqual(inviter.row.name, "before")
+        self.world.link()
+        self.world.settle()
+        self.assert_one_session()
+        self.assertEqual(inviter.row.name, "x")
+        self.assertEqual(inviter.row.early_hello, b"")
+
     def test_loss_disorder_doubles_and_restarts(self) -> None:
         world = self.world
         world.pair()
@@ -293,7 +313,7 @@ class MachineTests(unittest.TestCase):
             world.settle()
             self.assertEqual(world.sides[index].answers, [9])
 
-    def test_what_comes_late_of_a_session_that_was_wound_up_asks_for_nothing(self) -> None:
+    def test_what_comes_late_of_a_session_that_was_wound_up_ends_it_there_too(self) -> None:
         world = self.world
         world.pair()
         old = self.assert_one_session()
@@ -301,7 +321,9 @@ class MachineTests(unittest.TestCase):
         world.pass_time(_DAY + 60)
         self.assertNotEqual(self.assert_one_session(), old)
         world.do(1, world.sides[1].machine.receive(frames.EnvelopeFrame(old, b"late")))
-        self.assertEqual(world.inbox[0], [])
+        self.assertEqual(world.inbox[0], [frames.Reset(old).encode()])
+        world.settle()
+        self.assert_works()
 
     def test_an_init_that_comes_again_makes_no_second_session(self) -> None:
         world = self.world

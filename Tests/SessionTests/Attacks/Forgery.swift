@@ -63,6 +63,9 @@ extension Outcome {
     frames.compactMap { if case .envelope(_, let bytes) = $0 { bytes } else { nil } }.first
   }
 
+  /// Whether an INIT of the peer's was taken.
+  var isStartOfPeer: Bool { events.contains { if case .started(_, byUs: false) = $0 { true } else { false } } }
+
   /// What an INIT was refused for.
   var refusedInitiation: SessionError.Code? {
     events.compactMap { if case .refusedInitiation(let code) = $0 { code } else { nil } }.first
