@@ -45,7 +45,8 @@ extension Peer {
         return
       }
       let connection = try await answer.driver.complete(payload: [])
-      attach(Link(number: LinkNumber.next(), connection: connection, dialled: answer.address, opened: opened, isAccepted: false))
+      attach(
+        Link(number: LinkNumber.next(), connection: connection, dialled: answer.address, opened: opened, isAccepted: false))
     } catch {
       backoff.failed(at: MonotonicClock.now, jitter: Double.random(in: 0...1))
       context.peerLog.note(.debug, "not reached", peer: row.alias)

@@ -47,7 +47,7 @@ import Transfer
       for _ in 0..<2 {
         #expect(await peer.addresses == [place])
         let row = try #require(try await studio.node.context.database.peer(identity.id))
-        #expect(row.name == "mallory" && row.addresses == [place.description])
+        #expect(row.name == "mallory" && row.addresses == ["\(place) loopback"])
       }
       // Confirmed, it counts.
       for frame in try machine.receive(try #require(answer), at: ForgedPeer.now).frames {

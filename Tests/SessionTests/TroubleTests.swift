@@ -150,7 +150,6 @@ import Wire
       issued: 5, generation: 6, session: book.retired[0], envelope: try envelopeID(1), pairs: [1, 2, 3])
     let again = try PeerBook(stored: book.stored)
     #expect(again == book)
-    #expect(try PeerBook(stored: [2] + book.stored.dropFirst().dropLast(2)) == book)
     book.disowned = book.retired
     book.hello = PendingHello(session: book.retired[0], sequence: 1, payload: Array(repeating: 7, count: 4_096))
     #expect(try PeerBook(stored: book.stored) == book)

@@ -11,19 +11,18 @@ extension KnownAttacks {
     return (simulator, try #require(simulator.ends[0].machine.currentSession))
   }
 
+  /// And what follows in short headers, which say less than the receiver knows: three of them bring a fresh session.
   @Test func aFalseACKDropsTheEnvelopesItNamesAndNothingElse() throws {
     var (simulator, id) = try simulated(seed: 910)
     try simulator.send("dropped", from: 0)
     let envelope = Array(simulator.wire[1].removeFirst().dropFirst(17))
     try simulator.step(0) { try $0.receive(.ack(id, Envelope(parsing: envelope).id), at: $1) }
-    try simulator.send("after", from: 0)
+    for number in 0..<3 { try simulator.send("after \(number)", from: 0) }
     try simulator.settle()
-    try simulator.connect()
-    try simulator.settle()
-    #expect(simulator.ends[1].texts == ["after"], "what was acknowledged falsely is not sent again")
+    _ = try simulator.live(seconds: 120)
+    let texts = simulator.ends[1].texts.sorted()
+    #expect(texts == ["after 0", "after 1", "after 2"], "what was acknowledged falsely is not sent again")
     simulator.expectHealthy()
-    // The highest number that was accepted says nothing of the one below it.
-    #expect(simulator.ends[1].machine.sessions[0].seen == simulator.ends[0].machine.sessions[0].committed)
   }
 
   @Test func falseCOUNTERSAndRESETLeadToAFreshSessionAndLoseNothing() throws {
