@@ -110,8 +110,8 @@ actor Peer {
     }
     links.append(link)
     if links.count > LinkPolicy.maximumPerPeer {
-      let oldest = links.removeFirst()
-      Task { await oldest.connection.close() }
+      let oldest = links[0]
+      Task { await self.detach(oldest, because: "there are too many") }
     }
     context.peerLog.note(
       .info, "linked", peer: row.alias,
@@ -176,10 +176,15 @@ actor Peer {
     await nudge.fire()
     await link.connection.close()
     context.peerLog.note(.info, "link ended", peer: row.alias, metadata: ["reason": "\(reason)"])
-    if wasAccepted {
-      try? await context.database.touch(id, lastSeen: context.now)
-      if let row = try? await context.database.peer(id) { adopt(row: row) }
-    }
+    if wasAccepted { await noteSeen() }
+  }
+
+  /// Remembers when the peer was last there, to the minute: a peer that links up in a loop must not make as many writes.
+  private func noteSeen() async {
+    let now = context.now
+    if let last = row.lastSeen, now >= last, now < last + 60 { return }
+    try? await context.database.touch(id, lastSeen: now)
+    if let row = try? await context.database.peer(id) { adopt(row: row) }
   }
 
   /// The link that frames go out on: the newest.
