@@ -107,7 +107,7 @@ public struct Undelivered: Codable, Hashable, Sendable {
   /// When the last of them was lost, in Unix seconds.
   public var at: UInt64
 
-  /// Lost messages.
+  /// Messages that nobody will receive any more.
   public init(count: Int, at: UInt64) {
     self.count = count
     self.at = at

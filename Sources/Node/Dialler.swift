@@ -105,7 +105,7 @@ struct Dialler {
 }
 
 /// The places that one attempt connects to: each once, and no more than so many.
-private final class DialedPlaces: Sendable {
+final class DialedPlaces: Sendable {
   private let limit: Int
   private let taken = Locked<Set<SocketAddress>>([])
 

@@ -2,7 +2,7 @@ internal import EventLoop
 internal import Logging
 internal import Session
 
-/// What follows from this machine's addresses: what is said of them, what is never dialed, and what a change of them sets off.
+/// Advertised addresses, forbidden addresses, and reactions to address changes.
 extension Node {
   /// From the first word of a change to acting on it: addresses come in bursts, and IPv6 ones are checked for a moment.
   static let addressSettleTime = Duration.milliseconds(500)

@@ -284,7 +284,7 @@ actor Peer {
     }
     work.removeFirst(taken)
     wakeBacklog()
-    if isNewHello { greeting.isStale() }
+    if isNewHello { greeting.markStale() }
     guard let outcome = merged else {
       machine = next
       if isNewHello { greet() }

@@ -5,11 +5,11 @@ internal import Session
 struct Greeting: Sendable {
   /// The nearest scope over which it was told; nil: it was not.
   private var nearest: AddressScope?
-  /// What it was told is no longer so, and a session that has begun does not say it by itself.
+  /// Whether the peer still needs our current `hello`: a session that has begun does not say it by itself.
   private(set) var isOwed = false
 
   /// This node says something else of itself now.
-  mutating func isStale() {
+  mutating func markStale() {
     nearest = nil
     isOwed = true
   }
@@ -33,7 +33,7 @@ extension Peer {
     send(machine.hello) { _ in Task { await self.greetingFailed() } }
   }
 
-  private func greetingFailed() { greeting.isStale() }
+  private func greetingFailed() { greeting.markStale() }
 
   /// How far away the other end of a link is.
   func scope(of link: Link) -> AddressScope {

@@ -4,7 +4,7 @@ public enum FrameVerdict: Hashable, Sendable {
   case neutral
   /// It brought an envelope that opened for the first time.
   case opened
-  /// It has no place here, or what it brought did not open although the session could have opened it.
+  /// The frame is not allowed here, or its envelope failed to open in a usable session.
   case refused
   /// It names a session that is unknown here, retired or quarantined. An honest peer sends such envelopes again until our RESET
   /// has reached it.

@@ -24,10 +24,10 @@ public struct LostPayloads: Hashable, Sendable {
   }
 
   /// So many more wait in memory, before all others.
-  mutating func areAfloat(_ more: Int) { afloat = min(afloat + more, Int(UInt16.max)) }
+  mutating func noteRequeued(_ more: Int) { afloat = min(afloat + more, Int(UInt16.max)) }
 
   /// The first of the payloads that wait was sealed again.
-  mutating func isSealedAgain() { afloat = max(0, afloat - 1) }
+  mutating func noteResealed() { afloat = max(0, afloat - 1) }
 
   /// Counts what the last process took with it, if more were afloat than wait now. Returns how many.
   mutating func settle(waiting: Int, at now: UInt64) -> Int {

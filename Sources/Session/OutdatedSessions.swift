@@ -17,14 +17,17 @@ struct OutdatedSessions: Sendable {
 
 extension PeerMachine {
   /// Deletes what is stored of them. They stay known by name, so that the peer's word of one does not look like a lost session.
-  mutating func dropOutdated(into outcome: inout Outcome) {
+  mutating func dropOutdated(at now: UInt64, into outcome: inout Outcome) {
     guard !outdated.envelopes.isEmpty else { return }
     for (id, lost) in outdated.envelopes {
       outcome.commit.append(.deleteOutboxes(id))
       outcome.commit.append(.deleteSession(id))
       outcome.commit.append(.trimReceived(id, keep: 0))
       receipts.remove(id)
-      if lost > 0 { outcome.events.append(.undeliverable(id, count: lost)) }
+      if lost > 0 {
+        book.lost.note(lost, at: now)
+        outcome.events.append(.undeliverable(id, count: lost))
+      }
       book.retire(id)
     }
     outdated = OutdatedSessions()

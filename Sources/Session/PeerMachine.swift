@@ -226,7 +226,7 @@ extension PeerMachine {
     let afloat = book.lost.afloat
     while hasRoom, let payload = waiting.popFirst() {
       try seal(payload, isOwn: false, in: index, into: &outcome)
-      book.lost.isSealedAgain()
+      book.lost.noteResealed()
     }
     if book.lost.afloat != afloat { outcome.commit.append(.putState(book.stored)) }
   }

@@ -50,7 +50,10 @@ extension PeerMachine {
     let known = sessions.filter { !$0.isStarting && $0.isSent }
     outcome.frames.append(
       .counters(known.map { SessionCounters(session: $0.id, committed: $0.committed, seen: $0.seen) }))
-    for session in sessions where session.isSent { resend(session, into: &outcome) }
+    // A start that has lost its race stays as it is: said again, it could look like one that the peer made since.
+    for session in sessions where session.isSent && !(session.isStarting && session.standing == .superseded) {
+      resend(session, into: &outcome)
+    }
   }
 
   /// A BUNDLE_REQ may be lost with its link: it is due again.

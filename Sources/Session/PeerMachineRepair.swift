@@ -141,7 +141,7 @@ extension PeerMachine {
     // An earlier `hello` must not come after that of the session which takes its place.
     let payloads = left.compactMap(\.payload).filter { PayloadType.read($0) != PayloadType.hello }
     waiting.putBack(payloads)
-    book.lost.areAfloat(payloads.count)
+    book.lost.noteRequeued(payloads.count)
     let lost = session.isConfirmed ? left.count { $0.payload == nil && !$0.entry.isOwn } : 0
     if lost > 0 {
       book.lost.note(lost, at: now)

@@ -123,6 +123,8 @@ extension PeerMachine {
     } catch {
       throw SessionError(.refused)
     }
+    // Nobody has seen anything in a session that only begins.
+    guard letter.seen == 0 else { throw SessionError(.refused) }
     initiationFailures = 0
     learn(bundle, into: &outcome)
     settleRace(with: &session, into: &outcome)

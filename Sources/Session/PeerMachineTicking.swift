@@ -1,12 +1,12 @@
 internal import Primitives
 
-/// What time and traffic make due.
+/// Timers.
 extension PeerMachine {
   /// To be called every ten seconds or so, and at start-up before anything else: what has had its time while the node was
   /// off is deleted by the first tick.
   public mutating func tick(at now: UInt64) throws(SessionError) -> Outcome {
     var outcome = Outcome(peer: peer.id)
-    dropOutdated(into: &outcome)
+    dropOutdated(at: now, into: &outcome)
     expire(at: now, into: &outcome)
     if isLinked, let index = currentIndex {
       let session = sessions[index]
@@ -49,7 +49,7 @@ extension PeerMachine {
     sessions[index].turnAsked = Session.TurnRequest(at: now, envelope: envelope)
   }
 
-  /// Deletes what has had its time.
+  /// Deletes expired sessions, prekeys and replay entries.
   private mutating func expire(at now: UInt64, into outcome: inout Outcome) {
     for session in sessions {
       guard let index = sessions.firstIndex(where: { $0.id == session.id }) else { continue }

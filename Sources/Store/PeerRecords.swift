@@ -112,7 +112,7 @@ public struct TicketRow: Hashable, Sendable {
   /// Whether too many bad joins used it up.
   public var isSpoilt: Bool { spoiltCount >= Self.spoiltAt }
 
-  /// Why it lets a joiner in no more, whatever that says of itself; nil: what it says is to be looked at.
+  /// The reason to refuse any joiner with this ticket; nil if its introduction must be judged.
   ///
   /// - Parameter joiner: the node that it claims to be; nil: none that its key fits.
   public func refusal(of joiner: NodeID?, at now: UInt64) -> PairRefusal? {

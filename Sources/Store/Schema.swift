@@ -89,7 +89,7 @@ enum Schema {
     ALTER TABLE ticket ADD COLUMN replaces BLOB;
     """
 
-  /// Of whom they were is not kept: the order of the rows is that of the hashes.
+  /// The peer is not stored, and ordering by hash hides in what order they came.
   private static let spent = """
     CREATE TABLE spent_init (hash BLOB PRIMARY KEY, expires INTEGER NOT NULL) STRICT, WITHOUT ROWID;
     """

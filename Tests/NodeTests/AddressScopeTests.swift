@@ -120,4 +120,11 @@ import Testing
     users.keep(only: [])
     #expect(users.origin(of: one) == .told(.publicNetwork))
   }
+
+  @Test func oneAttemptConnectsToEightPlacesAtMost() throws {
+    let places = DialedPlaces(atMost: Dialler.maximumPlaces)
+    let all = try (1...20).map { try #require(SocketAddress(ip: "192.0.2.\($0)", port: 7411)) }
+    #expect(places.take(all[0]) && !places.take(all[0]), "none twice")
+    #expect(all.count(where: places.take) == 7)
+  }
 }

@@ -172,6 +172,38 @@ import Wire
     }
   }
 
+  /// The higher node's start has lost the race. With two links, of which one dies, it must not come once more after the ACK of the other's:
+  /// the lower node would take it for a new one, and each side would wait for the other's answer.
+  @Test func aStartThatHasLostItsRaceIsNotSaidAgain() throws {
+    var simulator = try HealingTests.Trouble.race.make(at: 0)
+    try simulator.connect()
+    // The higher node reads first: its own start rests from here on.
+    while try simulator.deliver(to: 1) {}
+    try simulator.loseNewestOfTwo()
+    #expect(!simulator.wire[0].contains { $0[0] == 0x02 })
+    try simulator.settle()
+    let isHealed = simulator.isHealed
+    #expect(isHealed)
+  }
+
+  /// Nobody honest has seen anything in a session that only begins.
+  @Test func aFirstEnvelopeThatHasSeenSomethingStartsNothing() throws {
+    var simulator = try Simulator(seed: 957)
+    let (bundle, commit) = try simulator.ends[1].machine.pairingBundle(at: simulator.now)
+    simulator.ends[1].store.apply(commit)
+    var starter = simulator.ends[0].machine
+    _ = try starter.start(with: bundle, at: simulator.now)
+    guard case .starting(let head) = starter.sessions[0].phase else { throw SessionError(.internalFailure) }
+    starter.sessions[0].seen = 7
+    let crypto = simulator.ends[0].party.crypto
+    let entry = try starter.sessions[0].seal(starter.hello, isOwn: true, crypto: crypto)
+    let pairs = simulator.ends[1].machine.pairs.count
+    let outcome = try simulator.ends[1].machine.receive(
+      .initiation(Initiation(head: head, envelope: entry.envelope)), at: simulator.now)
+    #expect(outcome.commit.isEmpty && simulator.ends[1].machine.sessions.isEmpty)
+    #expect(simulator.ends[1].machine.pairs.count == pairs)
+  }
+
   @Test func whatComesLateOfASessionThatWasWoundUpIsNoTrouble() throws {
     var simulator = try Simulator(seed: 955)
     try simulator.pair(joiner: 0)

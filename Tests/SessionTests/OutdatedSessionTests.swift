@@ -28,6 +28,7 @@ import Testing
     }
     #expect(simulator.ends[0].events.allSatisfy { if case .undeliverable = $0 { false } else { true } })
     #expect(simulator.ends[1].events.contains(.undeliverable(old, count: 1)))
+    #expect(simulator.ends[1].machine.lostPayloads(at: simulator.now)?.count == 1, "and the user is told for a week")
     try simulator.connect()
     try simulator.settle()
     try simulator.wait(1)

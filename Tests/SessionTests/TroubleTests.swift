@@ -144,7 +144,7 @@ import Wire
     #expect(read == book)
     #expect(try PeerBook(stored: [2] + stored.dropFirst().dropLast(24)) == book)
     book.lost.note(3, at: 11)
-    book.lost.areAfloat(2)
+    book.lost.noteRequeued(2)
     _ = book.troubles.note(.rollback, at: 9)
     book.batch = HandedBatch(
       issued: 5, generation: 6, session: book.retired[0], envelope: try envelopeID(1), pairs: [1, 2, 3])

@@ -86,6 +86,7 @@ class PeerMachine(Starting):
         """One of several links has ended: what it carried goes out on the newest that is left."""
         with self._step() as outcome:
             self._forget_link(ended)
+            self._forget_what_is_known()
             self._open()
             if self._asked is not None:
                 self._begin(ask=True)
