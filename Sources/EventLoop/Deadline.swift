@@ -5,6 +5,9 @@ public enum MonotonicClock {
   /// Nanoseconds since an arbitrary point, the same for the whole process.
   public static var nanoseconds: UInt64 { uv_hrtime() }
 
+  /// Whole seconds since that point.
+  public static var seconds: UInt64 { nanoseconds / 1_000_000_000 }
+
   /// Time since that point.
   public static var now: Duration { .nanoseconds(Int64(clamping: nanoseconds)) }
 }

@@ -34,6 +34,7 @@ extension Node {
     // Where the ticket or a clock decides, neither a signature is verified nor anything written.
     let joiner = claims.flatMap { $0.record.linkKey == remoteKey ? $0.record.id : nil }
     if let refusal = row.refusal(of: joiner, at: now) { return await refuse(refusal, over: connection) }
+    if let existing = joiner.flatMap({ peers[$0] }), await !existing.mayPairAgain() { return await connection.close() }
     if let claims {
       let difference = ClockDifference(ours: now, theirs: claims.issued)
       if difference.isTooLarge {
@@ -79,7 +80,7 @@ extension Node {
       }
       await peer.run()
       let summary = await peer.summary()
-      context.logger.info("paired", metadata: ["peer": "\(summary.alias)", "id": "\(joiner.record.id.hex)"])
+      context.peerLog.note(.info, "paired", peer: summary.alias, metadata: ["id": "\(joiner.record.id.hex)"])
       for waiter in ticketWaiters.removeValue(forKey: ticket) ?? [] { waiter.succeed(summary) }
     case .waiting(let alias, let bundle):
       for waiter in ticketWaiters.removeValue(forKey: ticket) ?? [] { waiter.fail(NodeError.identityChanged(alias)) }
@@ -96,6 +97,7 @@ extension Node {
     let (record, card, now) = (joiner.record, joiner.card, joiner.came)
     // A node that pairs again keeps what we know of it; its old links end here.
     let existing = peers[record.id]
+    let manners = await existing?.manners
     await existing?.stop(because: NodeError(.unreachable, "it is being paired anew", hint: "try again"))
     let likeness =
       existing == nil ? await likeness(of: record, name: card.name, places: card.addresses, given: joiner.ticket.alias) : nil
@@ -118,6 +120,7 @@ extension Node {
     switch outcome {
     case .paired(let row), .repeated(let row):
       let peer = add(row: row, record: record, machine: machine, claim: existing?.claim)
+      if let manners { await peer.inherit(manners) }
       return row.blocked ? .waiting(row.alias, bundle) : .peer(peer, bundle)
     case .claimed(let claim):
       try await block(claim)

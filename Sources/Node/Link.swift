@@ -15,9 +15,11 @@ struct Link: Sendable {
   var isAccepted: Bool
   /// Something other than COUNTERS and CLOSE came on it.
   var isUseful = false
-  /// Unix seconds from before its handshake: what the peer had acknowledged until then, it knew when the link came up. Zero: not
-  /// known, and the link proves nothing about that.
+  /// Seconds of the monotonic clock from before its handshake: what the peer had acknowledged until then, it knew when the link came
+  /// up. Zero: not known, and the link proves nothing about that.
   let opened: UInt64
+  /// Its COUNTERS are on their way: other frames may follow.
+  var isOpen = false
   /// When the handshake was done, on the monotonic clock.
   let began: Duration
 

@@ -97,7 +97,7 @@ extension Node {
   }
 
   private func welcomeLink(_ stream: TCPStream, at place: Doorway.Place, by deadline: Deadline) async throws {
-    let opened = context.now
+    let opened = MonotonicClock.seconds
     let driver = responder(.link, stream, at: place, by: deadline)
     guard try await driver.greet().isEmpty else { throw LinkEnded() }
     let (payload, remote) = try await driver.answer()

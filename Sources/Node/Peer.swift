@@ -58,6 +58,10 @@ actor Peer {
   var relinked: Duration?
   /// What its links have brought that was worth nothing.
   var conduct = PeerConduct()
+  /// Pairings that the peer may repeat.
+  var repeatedPairings = Budget(capacity: 8, refillSeconds: 10)
+  /// Why the last commit came to nothing; nil: it did not.
+  var commitFailure: NodeError?
   let nudge: Nudge
   var replies = ReplyDesk()
   /// What the machine has done and the store has not.
@@ -187,8 +191,8 @@ actor Peer {
     if let row = try? await context.database.peer(id) { adopt(row: row) }
   }
 
-  /// The link that frames go out on: the newest.
-  var link: Link? { links.last }
+  /// The link that frames go out on: the newest on which COUNTERS have gone first.
+  var link: Link? { links.last(where: \.isOpen) }
 
   // MARK: Work
 
@@ -295,12 +299,19 @@ actor Peer {
     } catch {
       // Nothing of this batch happened. What came over a link comes again; what was to be sent is reported as not sent.
       context.peerLog.note(.error, "cannot store the session", peer: row.alias, metadata: ["error": "\(error)"])
-      let failure = NodeError(.failed, "the state folder cannot be written: \(error)")
+      let failure = NodeError(
+        (error as? StoreError)?.code == .noSpace ? .noSpace : .failed, "the state folder cannot be written: \(error)")
       for posted in queued { posted.refused(failure) }
       replies.failAll(failure)
+      commitFailure = failure
+      // What the node has changed since holds all the same.
+      (machine.prekeys, machine.hello) = (next.prekeys, next.hello)
       await dropLinks()
+      backoff.failed(at: MonotonicClock.now, jitter: Double.random(in: 0...1))
+      await nudge.fire()
       return
     }
+    if !outcome.commit.isEmpty { commitFailure = nil }
     let linked = !links.isEmpty
     machine = next
     if !linked { machine.linkDown() }
@@ -313,7 +324,8 @@ actor Peer {
     case .linkUp(let link):
       return try machine.linkUp(link.number, at: now, began: link.opened, peerStarts: link.peerStarts)
     case .linkChanged: return try machine.linkChanged(at: now)
-    case .frame(let frame, let link): return try machine.receive(frame, on: link.number, at: now)
+    case .frame(let frame, let link):
+      return try machine.receive(frame, on: link.number, at: now, uptime: MonotonicClock.seconds)
     case .payload(let posted): return try machine.send(posted.payload, at: now)
     case .start(let bundle): return try machine.start(with: bundle, at: now)
     case .traffic(let bytes): return try machine.noteTraffic(bytes: bytes, at: now)
@@ -329,6 +341,7 @@ actor Peer {
   }
 
   private func act(on outcome: Outcome, target: Link?, heardOver scope: AddressScope) async {
+    if let target, let index = links.firstIndex(where: { $0.number == target.number }) { links[index].isOpen = true }
     if let link = target ?? link {
       for frame in outcome.frames {
         do { try await link.connection.send(frame.encoded) } catch {
@@ -377,6 +390,7 @@ actor Peer {
   private func dropLinks(saying goodbye: [UInt8]? = nil) async {
     let dropped = links
     links = []
+    for link in dropped { conduct.forget(link.number) }
     machine.linkDown()
     await withTaskGroup(of: Void.self) { group in
       for link in dropped { group.addTask { await link.connection.close(saying: goodbye) } }

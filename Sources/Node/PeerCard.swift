@@ -30,8 +30,9 @@ extension Peer {
       return
     }
     guard cardWrites.spend(at: context.now) else { return }
-    unsavedName = nil
-    try? await context.database.setCard(id, name: name, addresses: texts)
+    // What could not be stored is stored with a later tick: the peer does not say it again.
+    guard (try? await context.database.setCard(id, name: name, addresses: texts)) != nil else { return }
+    if unsavedName == name { unsavedName = nil }
     if let row = try? await context.database.peer(id) { adopt(row: row) }
   }
 }

@@ -35,7 +35,7 @@ extension Peer {
   /// One attempt over all addresses.
   func dialOnce() async {
     backoff.attempted(at: MonotonicClock.now)
-    let opened = context.now
+    let opened = MonotonicClock.seconds
     let dialler = Dialler(
       context: context, rules: dialRules(), preamble: .link, remoteKey: record.linkKey, psk: nil, firstPayload: [])
     do {

@@ -28,6 +28,8 @@ extension Peer {
         )
       }
       guard let remaining = deadline.remaining, remaining > .zero else {
+        // Not the peer's fault, whatever it looks like.
+        if let commitFailure { throw commitFailure }
         throw NodeError(
           .unreachable, links.isEmpty ? "cannot reach \(row.alias)" : "\(row.alias) is there, but the session is not ready",
           hint: "is its node running? `pawl peers` shows when it was last seen")

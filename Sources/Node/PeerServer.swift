@@ -67,7 +67,9 @@ actor PeerServer {
     let source: ServedSource?
     do { source = try await self.source(want.digest) } catch {
       // It is this peer's to have, and its folder is gone or closed to us.
-      context.logger.error("an artifact cannot be served", metadata: ["digest": "\(want.digest.hex)", "error": "\(error)"])
+      context.peerLog.note(
+        .error, "an artifact cannot be served", peer: await peer.row.alias,
+        metadata: ["digest": "\(want.digest.hex)", "error": "\(error)"])
       return await tell(Deny(request: want.request, transfer: want.transfer, reason: .changed))
     }
     let reply = machine.receive(want, artifact: source?.served, session: session, at: MonotonicClock.now)
@@ -247,9 +249,9 @@ actor PeerServer {
     }
     // A file that was rewritten, moved or locked away is not what was shared; without a source it was withdrawn meanwhile.
     let reason: DenyReason = path != nil && error is StoreError ? .changed : .gone
-    context.logger.error(
-      "a shared file cannot be served: it changed or is gone since it was shared; share it again",
-      metadata: ["peer": "\(peer.id.hex.prefix(16))", "file": "\(path?.text ?? "?")", "error": "\(error)"])
+    context.peerLog.note(
+      .error, "a shared file cannot be served: it changed or is gone since it was shared; share it again",
+      peer: await peer.row.alias, metadata: ["file": "\(path?.text ?? "?")", "error": "\(error)"])
     // What is sealed already of this grant stays behind: the puller is told that the rest does not come.
     for sealing in line.ahead where sealing.job.grant == job.grant { _ = try? await sealing.task.value }
     line.ahead.removeAll { $0.job.grant == job.grant }

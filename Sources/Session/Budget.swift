@@ -11,7 +11,7 @@ package struct Budget: Sendable {
     self.refillSeconds = refillSeconds
   }
 
-  /// Whether there is one left; if so it is spent. A clock that jumps back only delays the refill.
+  /// Whether there is one left; if so it is spent. Where the clock was put back, the refill counts from there.
   package mutating func spend(at now: UInt64) -> Bool {
     guard hasOne(at: now) else { return false }
     spent += 1
@@ -20,7 +20,7 @@ package struct Budget: Sendable {
 
   /// Whether there is one left to spend.
   mutating func hasOne(at now: UInt64) -> Bool {
-    if spent == 0 { since = now }
+    if spent == 0 || now < since { since = now }
     let refilled = now > since ? (now - since) / refillSeconds : 0
     if refilled > 0 {
       spent -= min(spent, refilled)

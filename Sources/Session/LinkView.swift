@@ -6,6 +6,10 @@ struct LinkView: Sendable {
   let number: UInt64
   /// The highest sequence of each session that the peer had acknowledged before the handshake of this link began.
   let acknowledged: [SessionID: UInt64]
+  /// What had been committed for sending when the link came up, as long as its first COUNTERS have not come and no other link was up:
+  /// nothing that was sealed since can have been seen by then. A state that was put back and says as much as it had forgotten
+  /// would otherwise look as if nothing were missing.
+  var committed: [SessionID: UInt64]
   /// Sessions that we started and whose INIT was acknowledged on this link: an INIT of the peer's that comes after that on the
   /// same link was sent by a peer that has forgotten ours.
   var acknowledgedStarts: Set<SessionID> = []
@@ -33,6 +37,14 @@ struct LinkViews: Sendable {
     list.last { $0.number == link }?.acknowledged[session] ?? 0
   }
 
+  /// The most that the peer can have seen of each session when it wrote the COUNTERS that have just come on a link; empty: whatever
+  /// was committed. To be asked once for each COUNTERS.
+  mutating func takeCommitted(on link: UInt64) -> [SessionID: UInt64] {
+    guard let index = list.lastIndex(where: { $0.number == link }) else { return [:] }
+    defer { list[index].committed = [:] }
+    return list[index].committed
+  }
+
   /// The INIT of a session that we started was acknowledged on a link.
   mutating func noteStart(_ session: SessionID, acknowledgedOn link: UInt64) {
     guard let index = list.lastIndex(where: { $0.number == link }) else { return }
@@ -52,7 +64,7 @@ struct AcknowledgedSequence: Sendable {
   /// How far back it must be known: longer than any handshake takes.
   private static let memorySeconds: UInt64 = 60
 
-  /// One entry a second, rising in both, the last minute's and one from before.
+  /// One entry a second of a clock that never goes back, rising in both, the last minute's and one from before.
   private var entries: [(at: UInt64, sequence: UInt64)] = []
 
   /// What was acknowledged before this process began to listen.
@@ -60,7 +72,7 @@ struct AcknowledgedSequence: Sendable {
     if sequence > 0 { entries.append((at: 0, sequence: sequence)) }
   }
 
-  /// Notes an acknowledgement. Where the clock was put back, times stay where they were: later is the careful side.
+  /// Notes an acknowledgement.
   mutating func note(_ sequence: UInt64, at now: UInt64) {
     guard sequence > entries.last?.sequence ?? 0 else { return }
     let time = max(now, entries.last?.at ?? 0)
@@ -72,6 +84,6 @@ struct AcknowledgedSequence: Sendable {
     while entries.count > 1, entries[1].at + Self.memorySeconds < time { entries.removeFirst() }
   }
 
-  /// The highest sequence that was acknowledged before a time, Unix seconds.
+  /// The highest sequence that was acknowledged before a time.
   func before(_ time: UInt64) -> UInt64 { entries.last { $0.at < time }?.sequence ?? 0 }
 }

@@ -78,6 +78,11 @@ public struct PeerMachine: Sendable {
   var links = LinkViews()
   /// How far each session was acknowledged. Not stored: the outbox says it.
   var acknowledged: [SessionID: AcknowledgedSequence] = [:]
+  /// What had been committed for sending when this process began, until its first link is up: nobody can have seen more of it by then.
+  /// (Who hands envelopes over by another way than a link does that before the process ends, or not at all.)
+  var committedAtStart: [SessionID: UInt64]?
+  /// Starts that COUNTERS may lead to, beside those of a minute's silence.
+  var startBudget = Budget(capacity: 4, refillSeconds: 60)
   /// Since when there has been a link without a break, Unix seconds.
   var linkedSince: UInt64 = 0
   /// When we last started a session in this process, Unix seconds; zero: not yet.
@@ -118,6 +123,7 @@ public struct PeerMachine: Sendable {
       sessions.append(session)
     }
     sessions.sort { $0.ordinal < $1.ordinal }
+    committedAtStart = Dictionary(uniqueKeysWithValues: sessions.map { ($0.id, $0.committed) })
     for entry in snapshot.outbox.sorted(by: { $0.sequence < $1.sequence }) where !outdated.claims(entry) {
       outbox.append(Outbox.Item(entry: entry, payload: nil))
     }

@@ -4,8 +4,8 @@ extension PeerMachine {
   /// acknowledged, byte for byte as it was.
   ///
   /// - Parameters:
-  ///   - link: the caller's number of the link, which ``receive(_:on:at:)`` names again.
-  ///   - began: when its handshake began, Unix seconds; by default now.
+  ///   - link: the caller's number of the link, which ``receive(_:on:at:uptime:)`` names again.
+  ///   - began: when its handshake began, on the clock of ``receive(_:on:at:uptime:)``; by default now.
   ///   - peerStarts: on the inviter's side of a pairing, where the joiner starts the session.
   public mutating func linkUp(
     _ link: UInt64 = 0, at now: UInt64, began: UInt64? = nil, peerStarts: Bool = false
@@ -13,12 +13,17 @@ extension PeerMachine {
     var outcome = Outcome(peer: peer.id)
     repeatRequest()
     for index in sessions.indices { sessions[index].forgetWhatIsKnown() }
-    if !isLinked {
+    let isOnly = !isLinked
+    if isOnly {
       isLinked = true
       linkedSince = now
       links.removeAll()
     }
-    links.add(LinkView(number: link, acknowledged: acknowledged.mapValues { $0.before(began ?? now) }))
+    let committed = committedAtStart ?? Dictionary(uniqueKeysWithValues: sessions.map { ($0.id, $0.committed) })
+    committedAtStart = nil
+    links.add(
+      LinkView(
+        number: link, acknowledged: acknowledged.mapValues { $0.before(began ?? now) }, committed: isOnly ? committed : [:]))
     open(into: &outcome)
     if peerStarts, !hasSession { startDue = now + SessionTimes.joinerPatience }
     try pump(at: now, into: &outcome)

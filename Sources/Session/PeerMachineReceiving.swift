@@ -1,16 +1,18 @@
 extension PeerMachine {
   /// Takes a frame from the peer. Throws only if one of our own operations fails.
   ///
-  /// - Parameter link: the number that ``linkUp(_:at:began:peerStarts:)`` gave to the link that brought it.
+  /// - Parameters:
+  ///   - link: the number that ``linkUp(_:at:began:peerStarts:)`` gave to the link that brought it.
+  ///   - uptime: seconds on a clock that never goes back, which tells what came before the handshake of a link; by default now.
   public mutating func receive(
-    _ frame: LinkFrame, on link: UInt64 = 0, at now: UInt64
+    _ frame: LinkFrame, on link: UInt64 = 0, at now: UInt64, uptime: UInt64? = nil
   ) throws(SessionError) -> Outcome {
     var outcome = Outcome(peer: peer.id)
     arrival = link
     switch frame {
     case .envelope(let id, let envelope): try receive(envelope, of: id, mayBeShort: !isCarried, at: now, into: &outcome)
     case .initiation(let initiation): try receive(initiation, at: now, into: &outcome)
-    case .ack(let id, let envelope): try acknowledge(envelope, of: id, at: now, into: &outcome)
+    case .ack(let id, let envelope): try acknowledge(envelope, of: id, uptime: uptime ?? now, into: &outcome)
     case .counters(let list): compare(list, at: now, into: &outcome)
     case .bundleRequest(let nonce): try answer(nonce, at: now, into: &outcome)
     case .bundle(let bytes): try receive(bundle: bytes, at: now, into: &outcome)
@@ -138,7 +140,8 @@ extension PeerMachine {
       if older.contains(other.id) ? isOver : !other.isConfirmed && other.standing == .superseded {
         giveUp(index, at: now, into: &outcome)
         // The peer may take it for a good one still: what it has under way there is to go out in this one.
-        if other.standing == .quarantined { outcome.frames.append(.reset(other.id)) }
+        let isGone = other.standing == .quarantined || other.standing == .abandoned
+        if isGone, other.isConfirmed { outcome.frames.append(.reset(other.id)) }
       } else if older.contains(other.id) {
         markReplaced(index, at: now, into: &outcome)
       }
@@ -155,11 +158,11 @@ extension PeerMachine {
 
   /// An envelope has arrived: it need not be sent again.
   private mutating func acknowledge(
-    _ envelope: EnvelopeID, of id: SessionID, at now: UInt64, into outcome: inout Outcome
+    _ envelope: EnvelopeID, of id: SessionID, uptime: UInt64, into outcome: inout Outcome
   ) throws(SessionError) {
     guard let entry = outbox.remove(envelope, of: id) else { return }
     outcome.commit.append(.deleteOutbox(id, envelope))
-    acknowledged[id, default: AcknowledgedSequence()].note(entry.sequence, at: now)
+    acknowledged[id, default: AcknowledgedSequence()].note(entry.sequence, at: uptime)
     if let index = sessions.firstIndex(where: { $0.id == id }) {
       sessions[index].wasAcknowledged(entry.sequence)
       if sessions[index].isStarting { links.noteStart(id, acknowledgedOn: arrival) }

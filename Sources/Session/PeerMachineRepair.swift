@@ -4,13 +4,14 @@ extension PeerMachine {
   mutating func compare(_ list: [SessionCounters], at now: UInt64, into outcome: inout Outcome) {
     disown(list, into: &outcome)
     former.subtract(list.map(\.session))
+    let committed = links.takeCommitted(on: arrival)
     for entry in book.disowned.isEmpty ? list : list.reversed() {
       guard let index = sessions.firstIndex(where: { $0.id == entry.session }) else {
         if !book.retired.contains(entry.session) { askForReset(entry.session, at: now, into: &outcome) }
         continue
       }
       guard sessions[index].standing != .quarantined else { continue }
-      if entry.seen > sessions[index].committed {
+      if entry.seen > committed[entry.session] ?? sessions[index].committed {
         quarantine(index, at: now, into: &outcome)
       } else if entry.seen < links.acknowledged(of: entry.session, before: arrival) {
         peerForgot(index, at: now, into: &outcome)
@@ -21,7 +22,8 @@ extension PeerMachine {
         behind.remove(entry.session)
       }
     }
-    if !hasSession, isLower, startDue == nil { startDue = now }
+    // A peer that makes us give one session up after the other waits for the minute like everybody.
+    if !hasSession, isLower, startDue == nil, startBudget.spend(at: now) { startDue = now }
   }
 
   /// The peer has seen what we do not remember sending: this state is a copy of an older one. Nothing is sealed or opened

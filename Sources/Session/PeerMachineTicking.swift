@@ -12,13 +12,16 @@ extension PeerMachine {
       let session = sessions[index]
       let life = SessionTimes.sessionLife + (isLower ? 0 : SessionTimes.sessionLifeGrace)
       let isUnderWay = sessions[index...].contains { !$0.isConfirmed && $0.standing == .good }
-      if session.created + life <= now, !isUnderWay, request == nil, startDue == nil { startDue = now }
-      if session.turned + SessionTimes.idleTurnInterval <= now { try askForTurn(index, at: now, into: &outcome) }
+      // What began while the clock was ahead is as good as old.
+      let isOld = session.created + life <= now || session.created > now + life
+      if isOld, !isUnderWay, request == nil, startDue == nil { startDue = now }
+      let isIdle = session.turned + SessionTimes.idleTurnInterval <= now || session.turned > now + SessionTimes.clockSkew
+      if isIdle { try askForTurn(index, at: now, into: &outcome) }
     }
     startIfOverdue(at: now)
     try handOverBatch(at: now, into: &outcome)
     if let id = resetDue { askForReset(id, at: now, into: &outcome) }
-    if let request, request.since + SessionTimes.bundlePatience <= now {
+    if let request, request.since + SessionTimes.bundlePatience <= now || request.since > now {
       self.request = nil
       startDue = now
     }

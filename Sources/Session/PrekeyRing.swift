@@ -21,7 +21,11 @@ public struct PrekeyRing: Sendable {
     var commit = PrekeyCommit()
     commit.delete = generations.filter { $0.dies <= now }.map(\.id)
     generations.removeAll { $0.dies <= now }
-    let isDue = generations.last.map { $0.created + SessionTimes.prekeyRotation <= now } ?? true
+    // One that was made while the clock was ahead would otherwise live on until the clock is there again.
+    let isDue =
+      generations.last.map {
+        $0.created + SessionTimes.prekeyRotation <= now || $0.created > now + SessionTimes.clockSkew
+      } ?? true
     if isDue {
       var id = crypto.randomID()
       while generations.contains(where: { $0.id == id }) { id = crypto.randomID() }

@@ -53,7 +53,7 @@ enum PeerReport {
         ("a session could not be continued here at \(at) (a restored, copied or damaged state folder?)", "it was repaired")
       case .reset:
         (
-          "\(alias) could not continue a session at \(at) (a restored, copied or damaged state folder there?)",
+          "\(alias) could not continue a session at \(at) (a restored, copied or damaged state folder, here or there?)",
           "it was repaired"
         )
       case .fallback:

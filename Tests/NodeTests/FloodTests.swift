@@ -98,6 +98,32 @@ import Transfer
     }
   }
 
+  /// Whoever used a ticket may repeat the pairing: that must not be a way around the pause, nor cost signatures without end.
+  @Test func aPairingThatIsRepeatedEndsNoPauseAndHasABudget() async throws {
+    try await withHouse { house in
+      let studio = try await house.start("studio")
+      let invitation = try await studio.node.invite(alias: "mallory", lifeSeconds: 600, addresses: [])
+      let mallory = try await ForgedPeer.pair(with: invitation.text, as: "mallory", on: house.loop)
+      house.atTheEnd { await mallory.close() }
+      var answered = 0
+      for _ in 0..<20 {
+        guard
+          let again = try? await ForgedPeer.pair(
+            with: invitation.text, as: "mallory", identity: mallory.identity, on: house.loop)
+        else { continue }
+        answered += 1
+        await again.close()
+      }
+      #expect((1...12).contains(answered), "\(answered) were answered")
+      await (try await studio.node.peer(alias: "mallory")).lengthenPause()
+      let late = try? await ForgedPeer.pair(
+        with: invitation.text, as: "mallory", identity: mallory.identity, on: house.loop)
+      await late?.close()
+      #expect(late == nil)
+      #expect(try await studio.node.peer(alias: "mallory").isPaused)
+    }
+  }
+
   @Test func whatAPeerSendsAgainOfALostSessionEndsNoLink() async throws {
     try await withHouse { house in
       let studio = try await house.start("studio")

@@ -163,7 +163,7 @@ import Testing
         "warning: desk: a session could not be continued here at 2027-01-15 08:00 UTC "
           + "(a restored, copied or damaged state folder?); to be repaired when desk is online",
         "warning: box: box could not continue a session at 2027-01-15 08:00 UTC "
-          + "(a restored, copied or damaged state folder there?); it was repaired at 08:00 UTC",
+          + "(a restored, copied or damaged state folder, here or there?); it was repaired at 08:00 UTC",
         "warning: pc: a session was started without a one-time prekey at 2027-01-15 08:00 UTC, since none was at hand; "
           + "both sides confirmed it at 08:00 UTC",
         "warning: new: something went wrong at 2027-01-15 08:00 UTC: moon\\u{1B}[2J; it was repaired at 08:00 UTC",

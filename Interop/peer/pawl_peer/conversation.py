@@ -249,7 +249,7 @@ class Conversation(ABC):
                 other.phase, other.until = Phase.WINDING, self.now + _DAY
                 self._store.put_session(self.peer, other)
             elif other.phase is not Phase.WINDING:
-                if other.phase is Phase.QUARANTINED:  # The other side may take it for a good one still.
+                if other.phase in (Phase.QUARANTINED, Phase.ABANDONED):  # The other side may take it for a good one still.
                     self._outcome.frames.append(Reset(other.sid).encode())
                 self._give_up(other)
         # Payloads go out in the newest that is confirmed, and that is this one.
