@@ -32,6 +32,9 @@ class PeerMachine(Starting):
         self._start_due = False
         self._behind: set[bytes] = set()  # sessions in which the peer's COUNTERS fell short of what we accepted
         self._linked_since: float = 0
+        # What had been sent when the process began, or when a link came up alone: until COUNTERS have come, nobody has seen more.
+        self._sent_at_start: dict[bytes, int] | None = {sid: session.sent for sid, session in self.sessions.items()}
+        self._sent_before: dict[object, dict[bytes, int]] = {}
         self._known: dict[object, dict[bytes, int]] = {}  # by link: what had been acknowledged before its handshake
 
     @contextmanager
@@ -60,6 +63,9 @@ class PeerMachine(Starting):
         with self._step() as outcome:
             if not self._is_linked:
                 self._linked_since = self._clock()
+                now_sent = {sid: session.sent for sid, session in self.sessions.items()}
+                self._sent_before[link] = now_sent if self._sent_at_start is None else self._sent_at_start
+                self._sent_at_start = None
             self._is_linked = True
             self._forget_what_is_known()
             self._known[link] = known or {}
@@ -94,6 +100,7 @@ class PeerMachine(Starting):
 
     def _forget_link(self, link: object) -> None:
         self._known.pop(link, None)
+        self._sent_before.pop(link, None)
         self._acknowledged_starts = {start for start in self._acknowledged_starts if start[0] is not link}
 
     def _rests(self, session: Session) -> bool:
@@ -106,6 +113,7 @@ class PeerMachine(Starting):
         self._forget_what_is_known()
         self._asked = None
         self._known.clear()
+        self._sent_before.clear()
         self._acknowledged_starts.clear()
 
     def send(self, payload: bytes) -> Outcome:
@@ -193,6 +201,7 @@ class PeerMachine(Starting):
         self._flush()
 
     def _take_counters(self, counters: Counters) -> None:
+        sent = self._sent_before.pop(self._arrival, {})
         for counter in counters.counters:
             session = self.sessions.get(counter.sid)
             if session is None:
@@ -200,7 +209,7 @@ class PeerMachine(Starting):
                     self._reset(counter.sid)
             elif session.phase is Phase.QUARANTINED:
                 continue
-            elif counter.seen > session.sent:
+            elif counter.seen > sent.get(counter.sid, session.sent):
                 self._quarantine(session)
             elif counter.seen < self._known.get(self._arrival, {}).get(counter.sid, 0):
                 self._give_up_for_sending(session)

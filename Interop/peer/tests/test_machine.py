@@ -256,6 +256,24 @@ class MachineTests(unittest.TestCase):
             self.assertTrue(any("forgotten what it acknowledged" in report for report in world.sides[1 - fool].reports))
             self.assert_works()
 
+    def test_a_side_that_says_as_much_as_it_has_forgotten_is_noticed(self) -> None:
+        for fool in (0, 1):
+            world = self.world = World()
+            world.pair()
+            old = self.assert_one_session()
+            side = world.sides[fool]
+            dump = "".join(side.store._db.iterdump())
+            world.do(fool, side.machine.send(Resolved(1, None).encode()))
+            world.settle()
+            self.put_back(side, dump)
+            world.now += 5
+            world.link()
+            world.do(fool, side.machine.send(Resolved(2, None).encode()))
+            world.settle()
+            world.pass_time(61)
+            self.assertNotEqual(self.assert_one_session(), old)
+            self.assertTrue(any("our state is old" in report for report in side.reports))
+
     def test_what_is_lost_inside_a_repair_is_repaired_within_two_minutes(self) -> None:
         for fool in (0, 1):
             for cut in range(30):
