@@ -63,6 +63,9 @@ struct ConversationHistory {
   var overtaken: Int { all("overtaken").count }
   /// Names of events.
   var events: Set<String> { Set(all("event").map { String($0[0]) }) }
+  /// How many there were, and the names of those after so many.
+  var eventCount: Int { all("event").count }
+  func events(after count: Int) -> Set<String> { Set(all("event").dropFirst(count).map { String($0[0]) }) }
   /// The bundle that the inviter gave the joiner.
   var offered: [UInt8]? { all("offered").last.flatMap { Hex.decode(String($0[0])) } }
   /// Grows with everything that need not be done again.
