@@ -29,6 +29,11 @@ struct LinkViews: Sendable {
     list.removeFirst(max(0, list.count - Self.maximumCount))
   }
 
+  /// Another link is up: what goes out from now on may be seen before the COUNTERS of any are written.
+  mutating func forgetCommitted() {
+    for index in list.indices { list[index].committed = [:] }
+  }
+
   /// All links are gone.
   mutating func removeAll() { list = [] }
 

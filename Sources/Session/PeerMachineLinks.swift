@@ -21,6 +21,7 @@ extension PeerMachine {
     }
     let committed = committedAtStart ?? Dictionary(uniqueKeysWithValues: sessions.map { ($0.id, $0.committed) })
     committedAtStart = nil
+    if !isOnly { links.forgetCommitted() }
     links.add(
       LinkView(
         number: link, acknowledged: acknowledged.mapValues { $0.before(began ?? now) }, committed: isOnly ? committed : [:]))

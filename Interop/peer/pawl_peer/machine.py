@@ -66,6 +66,8 @@ class PeerMachine(Starting):
                 now_sent = {sid: session.sent for sid, session in self.sessions.items()}
                 self._sent_before[link] = now_sent if self._sent_at_start is None else self._sent_at_start
                 self._sent_at_start = None
+            else:
+                self._sent_before.clear()
             self._is_linked = True
             self._forget_what_is_known()
             self._known[link] = known or {}
