@@ -103,4 +103,18 @@ import Wire
     let session = simulator.ends[0].machine.currentSession
     #expect(session != old && session != nil)
   }
+
+  /// Two links come up together: what goes out on the one may be seen before the COUNTERS of the other are written.
+  @Test func countersOfALinkBesideAnotherAccuseNobody() throws {
+    var simulator = try Simulator(seed: 964)
+    try simulator.pair(joiner: 0)
+    simulator.flush(0)
+    try simulator.restart(0)
+    for link in [UInt64(81), 82] { try simulator.step(0) { try $0.linkUp(link, at: $1) } }
+    try simulator.send("fast", from: 0)
+    let session = try #require(simulator.ends[0].machine.sessions.last)
+    let counters = SessionCounters(session: session.id, committed: session.seen, seen: session.committed)
+    try simulator.step(0) { try $0.receive(.counters([counters]), on: 81, at: $1) }
+    #expect(simulator.ends[0].machine.health == .healthy)
+  }
 }
