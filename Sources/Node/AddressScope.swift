@@ -4,7 +4,7 @@ public import EventLoop
 public enum AddressScope: String, Comparable, Sendable {
   /// This machine alone: 127.0.0.0/8, ::1.
   case loopback
-  /// A network of somebody's own: RFC 1918, 100.64.0.0/10, link-local and unique local addresses.
+  /// A private network: RFC 1918, 100.64.0.0/10, link-local and unique local addresses.
   case privateNetwork = "private"
   /// Everywhere else.
   case publicNetwork = "public"
@@ -34,7 +34,7 @@ public enum AddressScope: String, Comparable, Sendable {
     switch (bytes[0], bytes[1]) {
     case (0xFF, _): return nil
     case (0xFC...0xFD, _), (0xFE, 0x80...0xFF): return .privateNetwork
-    // 64:ff9b:1::/48, for translators of somebody's own (RFC 8215).
+    // 64:ff9b:1::/48, the local-use translation prefix (RFC 8215).
     case (0x00, 0x64) where bytes[2...5] == [0xFF, 0x9B, 0x00, 0x01]: return .privateNetwork
     default: return .publicNetwork
     }
