@@ -110,14 +110,18 @@ import Transfer
       try await tower.ready()
       await tower.close()
       let before = await (dials: gone.accepted, hellos: hellos(laptop))
+      let began = MonotonicClock.now
       for number in 1...160 {
         network.move(to: ["127.0.0.1", "127.0.0.\(number % 200 + 2)"])
         try await house.loop.sleep(for: .milliseconds(25))
       }
-      #expect(await gone.accepted - before.dials <= 6)
+      // Four seconds, and more on a busy machine: what is allowed grows with the time that passed.
+      let extraSeconds = Int(max(0, (MonotonicClock.now - began) / .seconds(1) - 4).rounded(.up))
+      let dials = await gone.accepted - before.dials
+      #expect(dials <= 6 + extraSeconds)
       let told = await hellos(laptop) - before.hellos
       #expect(told >= 1)
-      #expect(told <= 4)
+      #expect(told <= 4 + extraSeconds / 4)
     }
   }
 
