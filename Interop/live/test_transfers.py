@@ -18,8 +18,10 @@ _SIZE = 20_000_000
 
 class Transfers(LiveTest):
     def artifact(self, folder: Path) -> Path:
-        """Several files, one of 20 MB, an empty one, one in a folder that may be executed."""
+        """Several files, one of 20 MB, an empty one, one in a folder that may be executed; and folders with nothing in them."""
         (folder / "sub" / "deeper").mkdir(parents=True)
+        (folder / "sub" / "samples").mkdir()
+        (folder / "leer" / "größer").mkdir(parents=True)
         (folder / "weights.safetensors").write_bytes(self.dice.randbytes(_SIZE))
         (folder / "empty").touch()
         (folder / "sub" / "notes.txt").write_text("größer\n")
@@ -29,6 +31,8 @@ class Transfers(LiveTest):
         return folder
 
     def assert_same(self, one: Path, other: Path) -> None:
+        folders = sorted(p.relative_to(one) for p in one.rglob("*") if p.is_dir())
+        self.assertEqual(folders, sorted(p.relative_to(other) for p in other.rglob("*") if p.is_dir()))
         names = sorted(p.relative_to(one) for p in one.rglob("*") if p.is_file())
         self.assertEqual(names, sorted(p.relative_to(other) for p in other.rglob("*") if p.is_file()))
         for name in names:

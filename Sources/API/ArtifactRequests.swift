@@ -9,18 +9,26 @@ public struct ShareRequest: RequestFields {
   public var name: String?
   /// Aliases that may see and pull it, or `all`. Empty: nobody new.
   public var to: [String]
-  /// A note that goes with this version.
+  /// A note that goes with this version; contents that are published already become a new version if it is another one.
   public var note: String?
+  /// Take links to files of the folder itself, or of the Hugging Face cache that it is a snapshot of.
+  public var follow: Bool
+  /// Leave out nothing because of its name.
+  public var all: Bool
 
   /// Fields of `share`.
-  public init(path: String, name: String? = nil, to: [String] = [], note: String? = nil) {
+  public init(
+    path: String, name: String? = nil, to: [String] = [], note: String? = nil, follow: Bool = false, all: Bool = false
+  ) {
     self.path = path
     self.name = name
     self.to = to
     self.note = note
+    self.follow = follow
+    self.all = all
   }
 
-  enum CodingKeys: String, CodingKey, CaseIterable { case path, name, to, note }
+  enum CodingKeys: String, CodingKey, CaseIterable { case path, name, to, note, follow, all }
 
   /// Reads the fields; all but `path` may be left out.
   public init(from decoder: any Decoder) throws {
@@ -29,6 +37,8 @@ public struct ShareRequest: RequestFields {
     name = try fields.decodeIfPresent(String.self, forKey: .name)
     to = try fields.decodeIfPresent([String].self, forKey: .to) ?? []
     note = try fields.decodeIfPresent(String.self, forKey: .note)
+    follow = try fields.decodeIfPresent(Bool.self, forKey: .follow) ?? false
+    all = try fields.decodeIfPresent(Bool.self, forKey: .all) ?? false
   }
 }
 

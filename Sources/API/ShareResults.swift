@@ -25,6 +25,20 @@ public struct FileEntry: Codable, Hashable, Sendable {
   }
 }
 
+/// A symbolic link that `share` followed.
+public struct LinkEntry: Codable, Hashable, Sendable {
+  /// Its path in the artifact.
+  public var path: String
+  /// The absolute path of the file that is shared in its place.
+  public var target: String
+
+  /// A link.
+  public init(path: String, target: String) {
+    self.path = path
+    self.target = target
+  }
+}
+
 /// Answer to `share`.
 public struct ShareResult: ResultBody {
   /// The artifact's name.
@@ -37,26 +51,62 @@ public struct ShareResult: ResultBody {
   public var files: [FileEntry]
   /// Bytes in all files.
   public var bytes: UInt64
+  /// Folders without files, which are carried as well.
+  public var folders: [String]
+  /// Links that were followed.
+  public var links: [LinkEntry]
+  /// What was left out because of its name, by its path below the shared folder, a folder with `/` at its end: the first hundred.
+  public var leftOut: [String]
+  /// How many names were left out.
+  public var leftOutCount: Int
   /// Identical to the version before, which it still is; only the audience may have grown.
   public var unchanged: Bool
   /// Aliases that may see and pull it now, or `all`; empty: nobody yet.
   public var audience: [String]
-  /// What a user should know, one line each: empty folders that are not carried.
+  /// What a user should know, one line each: files that are not what they are called.
   public var warnings: [String]
 
   /// A published version.
   public init(
-    artifact: String, version: UInt32, digest: String, files: [FileEntry], bytes: UInt64, unchanged: Bool = false,
-    audience: [String], warnings: [String] = []
+    artifact: String, version: UInt32, digest: String, files: [FileEntry], bytes: UInt64, folders: [String] = [],
+    links: [LinkEntry] = [], leftOut: [String] = [], leftOutCount: Int = 0, unchanged: Bool = false, audience: [String],
+    warnings: [String] = []
   ) {
     self.artifact = artifact
     self.version = version
     self.digest = digest
     self.files = files
     self.bytes = bytes
+    self.folders = folders
+    self.links = links
+    self.leftOut = leftOut
+    self.leftOutCount = leftOutCount
     self.unchanged = unchanged
     self.audience = audience
     self.warnings = warnings
+  }
+
+  private enum CodingKeys: String, CodingKey {
+    case artifact, version, digest, files, bytes, folders, links, unchanged, audience, warnings
+    case leftOut = "left_out"
+    case leftOutCount = "left_out_count"
+  }
+
+  /// Reads the fields; what a node of the version before does not say is empty.
+  public init(from decoder: any Decoder) throws {
+    let fields = try decoder.container(keyedBy: CodingKeys.self)
+    artifact = try fields.decode(String.self, forKey: .artifact)
+    version = try fields.decode(UInt32.self, forKey: .version)
+    digest = try fields.decode(String.self, forKey: .digest)
+    files = try fields.decode([FileEntry].self, forKey: .files)
+    bytes = try fields.decode(UInt64.self, forKey: .bytes)
+    folders = try fields.decodeIfPresent([String].self, forKey: .folders) ?? []
+    links = try fields.decodeIfPresent([LinkEntry].self, forKey: .links) ?? []
+    leftOut = try fields.decodeIfPresent([String].self, forKey: .leftOut) ?? []
+    leftOutCount = try fields.decodeIfPresent(Int.self, forKey: .leftOutCount) ?? leftOut.count
+    unchanged = try fields.decode(Bool.self, forKey: .unchanged)
+    audience = try fields.decode([String].self, forKey: .audience)
+    warnings = try fields.decode([String].self, forKey: .warnings)
   }
 }
 

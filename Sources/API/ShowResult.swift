@@ -106,6 +106,8 @@ public struct ShowResult: ResultBody {
   public var chunk: UInt64
   /// Its files, by path.
   public var files: [File]
+  /// Folders that hold nothing, by path; nil: none.
+  public var folders: [String]?
   /// Paths of the files that describe the environment.
   public var environment: [String]
   /// Ours: aliases that may see and pull it, or `all`. A peer's: nil.
@@ -114,7 +116,8 @@ public struct ShowResult: ResultBody {
   /// A manifest for people.
   public init(
     artifact: String, version: UInt32, digest: String, previous: String? = nil, publisher: Publisher, created: UInt64,
-    note: String, bytes: UInt64, chunk: UInt64, files: [File], environment: [String] = [], audience: [String]? = nil
+    note: String, bytes: UInt64, chunk: UInt64, files: [File], folders: [String]? = nil, environment: [String] = [],
+    audience: [String]? = nil
   ) {
     self.artifact = artifact
     self.version = version
@@ -126,6 +129,7 @@ public struct ShowResult: ResultBody {
     self.bytes = bytes
     self.chunk = chunk
     self.files = files
+    self.folders = folders
     self.environment = environment
     self.audience = audience
   }

@@ -32,6 +32,16 @@ extension JSONScanner {
     }
   }
 
+  /// The next element, which is a string; nil at the array's end.
+  @_lifetime(self: copy self)
+  mutating func nextString() throws(JSONFailure) -> String? {
+    switch try next() {
+    case .string(let text): return text
+    case .endArray: return nil
+    default: throw unexpected
+    }
+  }
+
   @_lifetime(self: copy self)
   mutating func string() throws(JSONFailure) -> String {
     guard case .string(let text) = try next() else { throw unexpected }
@@ -86,6 +96,20 @@ extension JSONScanner {
       default: break
       }
     }
+  }
+
+  /// Passes over a value of any type, strictly checked as well.
+  @_lifetime(self: copy self)
+  mutating func skipValue() throws(JSONFailure) {
+    var depth = 0
+    repeat {
+      switch try next() {
+      case .beginObject, .beginArray: depth += 1
+      case .endObject, .endArray: depth -= 1
+      case nil: throw unexpected
+      default: break
+      }
+    } while depth > 0
   }
 
   /// Throws if anything follows the one value.

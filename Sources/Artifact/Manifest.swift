@@ -34,6 +34,8 @@ public struct Manifest: Hashable, Sendable {
   public let chunkBytes: Int
   /// The files, sorted by the bytes of their paths; at least one.
   public let files: [ManifestFile]
+  /// The folders that hold nothing, sorted by the bytes of their paths. Programs before this one pass over them.
+  public let emptyFolders: [SafePath]
   /// Whether the artifact is one bare file, which is placed without a folder around it. A folder that holds a single file is
   /// none, and says so.
   public let isSingleFile: Bool
@@ -48,7 +50,8 @@ public struct Manifest: Hashable, Sendable {
   /// that fit; numbers and texts within limits.
   public init(
     name: ArtifactName, version: ArtifactVersion, previous: Digest?, publisher: Digest, created: UInt64, note: String,
-    chunkBytes: Int, files: [ManifestFile], environment: [EnvironmentFile] = [], isFolder: Bool = false
+    chunkBytes: Int, files: [ManifestFile], environment: [EnvironmentFile] = [], isFolder: Bool = false,
+    emptyFolders: [SafePath] = []
   ) throws(ArtifactError) {
     guard version >= 1 else { throw Self.invalid("versions count from 1") }
     guard created <= Self.maximumInteger else { throw Self.invalid("its time is out of range") }
@@ -58,7 +61,7 @@ public struct Manifest: Hashable, Sendable {
     guard !files.isEmpty else { throw Self.invalid("it lists no files") }
     guard files.count <= Self.maximumFiles else { throw Self.tooManyFiles }
     (totalBytes, totalChunks) = try Self.totals(of: files, chunkBytes: chunkBytes)
-    try Self.checkPaths(of: files)
+    try Self.checkPaths(of: files, emptyFolders)
     self.name = name
     self.version = version
     self.previous = previous
@@ -68,7 +71,9 @@ public struct Manifest: Hashable, Sendable {
     self.chunkBytes = chunkBytes
     self.files = files
     self.environment = environment
+    self.emptyFolders = emptyFolders
     isSingleFile = !isFolder && Self.isAmbiguous(files)
+    guard emptyFolders.isEmpty || !isSingleFile else { throw Self.invalid("it is one bare file and lists folders") }
     guard environment.count <= EnvironmentFile.maximumFiles else {
       throw ArtifactError(.limitExceeded, "more than \(EnvironmentFile.maximumFiles) environment files")
     }
@@ -93,10 +98,10 @@ public struct Manifest: Hashable, Sendable {
     return low < files.count && files[low].path == path ? low : nil
   }
 
-  /// Whether two manifests hold the same files: paths, lengths, permissions and hashes. Publishing the same files again makes
-  /// no new version.
+  /// Whether two manifests hold the same files and empty folders: paths, lengths, permissions and hashes. Publishing the same
+  /// contents again makes no new version.
   public func hasSameContents(as other: Manifest) -> Bool {
-    files.count == other.files.count && isSingleFile == other.isSingleFile
+    files.count == other.files.count && isSingleFile == other.isSingleFile && emptyFolders == other.emptyFolders
       && zip(files, other.files).allSatisfy {
         $0.path == $1.path && $0.sizeBytes == $1.sizeBytes && $0.mode == $1.mode && $0.sha256 == $1.sha256
       }
@@ -126,11 +131,15 @@ public struct Manifest: Hashable, Sendable {
     return (bytes, chunks)
   }
 
-  private static func checkPaths(of files: [ManifestFile]) throws(ArtifactError) {
+  private static func checkPaths(of files: [ManifestFile], _ emptyFolders: [SafePath]) throws(ArtifactError) {
     var paths = PathSet()
     for (index, file) in files.enumerated() {
       if index > 0, file.path < files[index - 1].path { throw invalid("its files are not sorted by path") }
       try paths.insert(file.path)
+    }
+    for (index, folder) in emptyFolders.enumerated() {
+      if index > 0, folder < emptyFolders[index - 1] { throw invalid("its folders are not sorted by path") }
+      try paths.insert(emptyFolder: folder)
     }
   }
 

@@ -9,6 +9,7 @@ public struct ManifestBuilder: Sendable {
   /// A folder, even if it holds a single file.
   public let isFolder: Bool
   private var files: [ManifestFile] = []
+  private var emptyFolders: [SafePath] = []
 
   /// A builder without files.
   public init(name: ArtifactName, chunkBytes: Int = ChunkLayout.defaultChunkBytes, isFolder: Bool = false) {
@@ -19,6 +20,9 @@ public struct ManifestBuilder: Sendable {
 
   /// Adds a file, in any order.
   public mutating func add(_ file: ManifestFile) { files.append(file) }
+
+  /// Adds a folder that holds nothing, in any order.
+  public mutating func add(emptyFolder path: SafePath) { emptyFolders.append(path) }
 
   /// The manifest of one version.
   ///
@@ -32,6 +36,7 @@ public struct ManifestBuilder: Sendable {
     let environment = sorted.lazy.compactMap { EnvironmentFile(recognising: $0.path) }.prefix(EnvironmentFile.maximumFiles)
     return try Manifest(
       name: name, version: version, previous: previous, publisher: publisher, created: created, note: note,
-      chunkBytes: chunkBytes, files: sorted, environment: Array(environment), isFolder: isFolder)
+      chunkBytes: chunkBytes, files: sorted, environment: Array(environment), isFolder: isFolder,
+      emptyFolders: emptyFolders.sorted())
   }
 }

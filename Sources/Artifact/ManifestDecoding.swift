@@ -34,6 +34,7 @@ extension Manifest {
     var files: [ManifestFile]?
     var environment: [EnvironmentFile] = []
     var isFolder = false
+    var emptyFolders: [SafePath] = []
     var schema: String?
     try scanner.beginObject()
     while let key = try scanner.nextKey() {
@@ -51,7 +52,7 @@ extension Manifest {
         guard isFolder else { throw invalid("its “folder” is not true") }
       case "files": files = try readFiles(&scanner)
       case "environment": environment = try readEnvironment(&scanner)
-      case "ext": try scanner.skipObject()
+      case "ext": emptyFolders = try readExtensions(&scanner)
       default: throw unknown(key)
       }
     }
@@ -64,7 +65,30 @@ extension Manifest {
     guard let chunkBytes = Int(exactly: chunkBytes) else { throw invalid("its chunk size is out of range") }
     return try Manifest(
       name: ArtifactName(name), version: version, previous: previous, publisher: publisher, created: created, note: note,
-      chunkBytes: chunkBytes, files: files, environment: environment, isFolder: isFolder)
+      chunkBytes: chunkBytes, files: files, environment: environment, isFolder: isFolder, emptyFolders: emptyFolders)
+  }
+
+  /// The empty folders among the manifest's extensions; all others are passed over.
+  private static func readExtensions(_ scanner: inout JSONScanner) throws -> [SafePath] {
+    var folders: [SafePath]?
+    try scanner.beginObject()
+    while let key = try scanner.nextKey() {
+      if key == "folders" { folders = try readFolders(&scanner) } else { try scanner.skipValue() }
+    }
+    return folders ?? []
+  }
+
+  private static func readFolders(_ scanner: inout JSONScanner) throws -> [SafePath] {
+    var folders: [SafePath] = []
+    try scanner.beginArray()
+    while let path = try scanner.nextString() {
+      guard folders.count < PathSet.maximumFolders else {
+        throw ArtifactError(.limitExceeded, "more than \(PathSet.maximumFolders) folders")
+      }
+      folders.append(try SafePath(path))
+    }
+    guard !folders.isEmpty else { throw invalid("its list of folders is empty") }
+    return folders
   }
 
   private static func readFiles(_ scanner: inout JSONScanner) throws -> [ManifestFile] {

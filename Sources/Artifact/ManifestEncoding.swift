@@ -27,7 +27,14 @@ extension Manifest {
     }
     json.raw(",\"files\":[")
     for (index, file) in files.enumerated() { write(file, isFirst: index == 0, to: &json) }
-    json.raw("]}")
+    json.raw("]")
+    if !emptyFolders.isEmpty {
+      for (index, folder) in emptyFolders.enumerated() {
+        json.string(index == 0 ? ",\"ext\":{\"folders\":[" : ",", folder.text)
+      }
+      json.raw("]}")
+    }
+    json.raw("}")
     guard json.bytes.count <= Self.maximumBytes else {
       throw ArtifactError(.limitExceeded, "the manifest would be larger than \(Self.maximumBytes) bytes")
     }

@@ -9,14 +9,17 @@ extension NodeAdapter {
     try await translating {
       let asked = ShareCommand(
         path: request.path, name: request.name, to: request.to.filter { $0 != ShareRequest.everyone },
-        toAll: request.to.contains(ShareRequest.everyone), note: request.note ?? "")
+        toAll: request.to.contains(ShareRequest.everyone), note: request.note, followsLinks: request.follow,
+        takesAll: request.all)
       let shared = try await node.share(asked) { hashed, total in
         replies.progress(Progress(phase: .hashing, bytes: UInt64(hashed), bytesTotal: total))
       }
       return ShareResult(
         artifact: shared.name, version: UInt32(clamping: shared.version), digest: shared.digest,
         files: shared.files.map(FileEntry.init), bytes: shared.files.reduce(0) { $0 + $1.sizeBytes },
-        unchanged: !shared.isNew, audience: shared.isForAll ? [ShareRequest.everyone] : shared.audience,
+        folders: shared.emptyFolders, links: shared.links.map { LinkEntry(path: $0.path, target: $0.target) },
+        leftOut: shared.leftOut.paths, leftOutCount: shared.leftOut.count, unchanged: !shared.isNew,
+        audience: shared.isForAll ? [ShareRequest.everyone] : shared.audience,
         warnings: shared.warnings)
     }
   }
@@ -50,7 +53,9 @@ extension NodeAdapter {
         previous: manifest.previous?.hex,
         publisher: .init(node: manifest.publisher.hex, alias: report.publisherAlias, isSelf: report.isOwn),
         created: manifest.created, note: manifest.note, bytes: manifest.totalBytes, chunk: UInt64(manifest.chunkBytes),
-        files: manifest.files.map(ShowResult.File.init), environment: manifest.environment.map(\.path.text),
+        files: manifest.files.map(ShowResult.File.init),
+        folders: manifest.emptyFolders.isEmpty ? nil : manifest.emptyFolders.map(\.text),
+        environment: manifest.environment.map(\.path.text),
         audience: report.audience)
     }
   }

@@ -94,7 +94,7 @@ extension StoreError {
     case .conflict, .aliasTaken: .conflict
     case .sourceMissing, .doesNotExist, .unknownPeer, .unknownTransfer: .notFound
     case .sourceChanged: .integrity
-    case .emptyArtifact, .badName, .symlinkInSource, .specialFile, .tooManyFiles: .usage
+    case .emptyArtifact, .badName, .symlinkInSource, .linkLeadsOut, .specialFile, .tooManyFiles: .usage
     default: .failed
     }
   }

@@ -81,7 +81,7 @@ extension Node {
     return try await context.threads.files.run {
       let folder = try? SourceFolder(root: artifact.root, files: files)
       return zip(files, manifest.files).map { file, claim in
-        let path = "\(artifact.root)/\(file.source)"
+        let path = SourceFolder.path(of: file.source, root: artifact.root)
         var state: CheckEntry.State = folder?.isCurrent(file: file.index) == true ? .unread : .changed
         if Self.size(of: path) == nil { state = .missing }
         var hash: String?

@@ -29,7 +29,7 @@ struct OwnSecrets {
     guard let own = tree.files.first(where: { places.contains(Place(device: $0.identity.device, inode: $0.identity.inode)) })
     else { return }
     throw NodeError(
-      .usage, "\(tree.root)/\(own.source) holds this node's own keys and is never shared",
+      .usage, "\(SourceFolder.path(of: own.source, root: tree.root)) holds this node's own keys and is never shared",
       hint: "share the folder that holds the weights, not the one that holds Pawl's state")
   }
 }

@@ -48,6 +48,13 @@ struct PullDestination: Hashable, Sendable {
     return chosen
   }
 
+  /// The manifest's empty folders that are wanted: all, or those that a pattern matches.
+  func emptyFolders(_ manifest: Manifest) throws -> [SafePath] {
+    guard !only.isEmpty else { return manifest.emptyFolders }
+    let patterns = try only.map { try GlobPattern($0) }
+    return manifest.emptyFolders.filter { folder in patterns.contains { $0.matches(folder) } }
+  }
+
   /// What tells two pulls of one artifact into one folder apart, as bytes for the store.
   var options: [UInt8] {
     let fields = ["conflict": [rule.rawValue], "only": only]

@@ -26,10 +26,11 @@ struct PullSite: Sendable {
     }
     let wanted = try destination.selection(manifest).map { WantedFile(index: $0, manifest.files[$0]) }
     let folder = manifest.isSingleFile ? nil : manifest.name.text
+    let emptyFolders = try destination.emptyFolders(manifest)
     let plan = try await context.threads.files.run {
       try PlacementPlan.make(
         destination: destination.directory, folder: folder, files: wanted, chunkBytes: manifest.chunkBytes,
-        rule: destination.rule, shortID: String(transfer.hex.prefix(8)))
+        rule: destination.rule, shortID: String(transfer.hex.prefix(8)), emptyFolders: emptyFolders)
     }
     // The record first: whatever is on disk after a crash is then known and can be resumed or removed.
     try await context.database.saveTransfer(

@@ -143,7 +143,8 @@ extension Node {
       "placed", metadata: ["artifact": "\(manifest.name.text)", "version": "\(manifest.version)", "files": "\(there.count)"])
     return Delivery(
       manifest: manifest, holding: number, path: path, placed: there,
-      skipped: placed.filter { $0.outcome == .conflict }.map { manifest.files[$0.index].path.text })
+      skipped: placed.filter { $0.outcome == .conflict }.map { manifest.files[$0.index].path.text }
+        + site.partial.foldersLeftAlone)
   }
 
   private func readBack(

@@ -15,16 +15,25 @@ public struct ShareCommand: Sendable {
   public var to: [String]
   /// Every peer, now and later.
   public var toAll: Bool
-  /// What to tell about this version.
-  public var note: String
+  /// What to tell about this version; nil: nothing, and the note of contents that are published already stays.
+  public var note: String?
+  /// Links are followed where they lead to files of the folder itself or of its Hugging Face cache; otherwise they are refused.
+  public var followsLinks: Bool
+  /// `.git`, `.env` and the like are shared too.
+  public var takesAll: Bool
 
   /// A request.
-  public init(path: String, name: String? = nil, to: [String] = [], toAll: Bool = false, note: String = "") {
+  public init(
+    path: String, name: String? = nil, to: [String] = [], toAll: Bool = false, note: String? = nil, followsLinks: Bool = false,
+    takesAll: Bool = false
+  ) {
     self.path = path
     self.name = name
     self.to = to
     self.toAll = toAll
     self.note = note
+    self.followsLinks = followsLinks
+    self.takesAll = takesAll
   }
 }
 
@@ -38,6 +47,14 @@ public struct FileSummary: Sendable {
   public let sha256: String?
 }
 
+/// A link that was followed.
+public struct LinkSummary: Sendable {
+  /// Its path in the artifact. Unescaped.
+  public let path: String
+  /// The absolute path of the file that is shared in its place, without links. Unescaped.
+  public let target: String
+}
+
 /// What was published.
 public struct ShareSummary: Sendable {
   /// NAME.
@@ -48,6 +65,12 @@ public struct ShareSummary: Sendable {
   public let digest: String
   /// The files, by path.
   public let files: [FileSummary]
+  /// Folders in which nothing is shared, by path.
+  public let emptyFolders: [String]
+  /// Links that were followed, by path.
+  public let links: [LinkSummary]
+  /// Paths that were left out because of their names: the first ones, and how many there are.
+  public let leftOut: (paths: [String], count: Int)
   /// False if these very contents were the latest version already.
   public let isNew: Bool
   /// Who may pull it, by alias.
@@ -61,7 +84,8 @@ public struct ShareSummary: Sendable {
 extension Node {
   /// Publishes a file or folder as the next version of its name. The contents stay where they lie.
   ///
-  /// Returning means that the manifest is signed and stored; throwing means that nothing was published.
+  /// Returning means that the manifest is signed and stored; throwing means that nothing was published. `progress` is told
+  /// of the bytes that were hashed so far, never fewer than before, and in the end of all of them.
   public func share(
     _ request: ShareCommand, progress: @escaping @Sendable (_ hashedBytes: Int, _ totalBytes: UInt64) -> Void
   ) async throws -> ShareSummary {
@@ -71,13 +95,17 @@ extension Node {
       if await peer.row.blocked { throw NodeError.identityChanged(await peer.row.alias) }
       members.append(.peer(peer.id))
     }
-    guard request.note.utf8.count <= Manifest.maximumNoteBytes else {
+    guard request.path.hasPrefix("/") else {
+      throw NodeError(.usage, "the path to share is \(request.path.isEmpty ? "empty" : "not absolute")")
+    }
+    guard (request.note ?? "").utf8.count <= Manifest.maximumNoteBytes else {
       throw NodeError(.usage, "the note is longer than \(Manifest.maximumNoteBytes) bytes")
     }
     let path = request.path
+    let options = ScanOptions(followsLinks: request.followsLinks, takesAll: request.takesAll)
     let locations = locations
     let tree = try await context.threads.files.run {
-      let tree = try SourceScanner.scan(path)
+      let tree = try SourceScanner.scan(path, options: options)
       try OwnSecrets(locations).refuse(in: tree)
       return tree
     }
@@ -88,7 +116,14 @@ extension Node {
     }
     let total = tree.files.reduce(UInt64(0)) { $0 + $1.identity.sizeBytes }
     let chunkBytes = try ChunkLayout.chunkBytes(forLargestFile: tree.largestFileBytes)
-    let hashed = try await SourceScanner.hash(tree, chunkBytes: chunkBytes, pool: context.threads.files) { progress($0, total) }
+    let done = Locked(0)
+    let hashed = try await SourceScanner.hash(tree, chunkBytes: chunkBytes, pool: context.threads.files) { count in
+      // Several threads hash: told under the lock, the sums come in their order.
+      done.withLock { done in
+        done += count
+        progress(done, total)
+      }
+    }
     let (published, isNew) = try await publish(
       name: name, note: request.note, chunkBytes: chunkBytes, tree: tree, hashed: hashed, members: members)
     let audience = try await context.database.audience(name.text)
@@ -103,11 +138,16 @@ extension Node {
       files: hashed.map {
         FileSummary(path: $0.file.path.text, sizeBytes: $0.file.identity.sizeBytes, sha256: $0.facts.sha256.hex)
       },
-      isNew: isNew, audience: aliases.sorted(), isForAll: audience.isAll, warnings: warnings)
+      emptyFolders: tree.emptyFolders.map(\.text),
+      links: tree.files.filter(\.isLink).map {
+        LinkSummary(path: $0.path.text, target: SourceFolder.path(of: $0.source, root: tree.root))
+      },
+      leftOut: (tree.leftOut.paths, tree.leftOut.count), isNew: isNew, audience: aliases.sorted(), isForAll: audience.isAll,
+      warnings: warnings)
   }
 
   private func publish(
-    name: ArtifactName, note: String, chunkBytes: Int, tree: ScannedTree, hashed: [HashedFile], members: [Audience.Member]
+    name: ArtifactName, note: String?, chunkBytes: Int, tree: ScannedTree, hashed: [HashedFile], members: [Audience.Member]
   ) async throws -> (artifact: PublishedArtifact, isNew: Bool) {
     while true {
       let latest = try await context.database.latest(name.text)
@@ -119,10 +159,12 @@ extension Node {
             path: file.file.path, sizeBytes: file.file.identity.sizeBytes,
             mode: file.file.isExecutable ? .executable : .regular, facts: file.facts))
       }
+      for folder in tree.emptyFolders { builder.add(emptyFolder: folder) }
       let manifest = try builder.build(
-        version: (previous?.version ?? 0) + 1, previous: latest?.digest, publisher: id.digest, created: context.now, note: note)
+        version: (previous?.version ?? 0) + 1, previous: latest?.digest, publisher: id.digest, created: context.now,
+        note: note ?? "")
       let files = hashed.enumerated().map { index, file in file.published(index: index) }
-      if let latest, let previous, previous.hasSameContents(as: manifest) {
+      if let latest, let previous, previous.hasSameContents(as: manifest), note == nil || note == previous.note {
         // The same bytes, perhaps in another place or written anew: from now on they are read where they are now.
         let here = PublishedArtifact(
           name: latest.name, version: latest.version, digest: latest.digest, manifest: latest.manifest,

@@ -23,9 +23,14 @@ public final class PartialFolder: Sendable {
   /// Large files, and whether they can be written past the page cache.
   private let direct = Locked<[Int: DirectFile?]>([:])
   private let finished: Locked<Set<Int>>
+  /// See ``foldersLeftAlone``.
+  let blockedFolders = Locked<[String]>([])
 
   /// The manifest's numbers of files that an earlier run moved to their final names before it was cut short.
   public let placed: Set<Int>
+
+  /// The artifact's empty folders that were not made because something else has their names; known after ``place()``.
+  public var foldersLeftAlone: [String] { blockedFolders.withLock { $0 } }
 
   /// Its absolute path.
   public var path: String { plan.partial }

@@ -43,6 +43,7 @@ extension PartialFolder {
       case .write, .overwrite: results.append(try move(file, &judge, &touched))
       }
     }
+    for target in try placeEmptyFolders() { touched.insert(target) }
     try touched.sync(below: destination)
     try discard()
     return results
@@ -57,6 +58,7 @@ extension PartialFolder {
     for file in plan.files where Beneath.status(folder, plan.staging(file)) == nil {
       throw .destination(errno, destination.absolute(file.target))
     }
+    try stageEmptyFolders()
     try syncTree(name, in: folder)
     guard Rename.withoutReplacing(folder, name, destination.folder, name) else {
       if errno == EEXIST { return nil }
@@ -73,6 +75,13 @@ extension PartialFolder {
     var children: [String: Set<String>] = [:]
     for file in plan.files {
       var path = plan.staging(file)
+      while case let (folder, name) = Beneath.split(path), !folder.isEmpty,
+        children[folder, default: []].insert(name).inserted
+      { path = folder }
+    }
+    for path in (plan.emptyFolders ?? []).map(plan.emptyFolderTarget) {
+      children[path, default: []] = []
+      var path = path
       while case let (folder, name) = Beneath.split(path), !folder.isEmpty,
         children[folder, default: []].insert(name).inserted
       { path = folder }

@@ -91,6 +91,8 @@ public struct PlacementPlan: Hashable, Codable, Sendable {
   public let rule: ConflictRule
   /// The files, in the manifest's order.
   public internal(set) var files: [PlannedFile]
+  /// Paths in the artifact of folders that are to be made although nothing is in them; nil: none, or a plan of an older program.
+  public let emptyFolders: [String]?
 
   /// The absolute path of the partial folder.
   public var partial: String { Self.join(destination, partialName) }
@@ -121,7 +123,8 @@ public struct PlacementPlan: Hashable, Codable, Sendable {
   }
 
   init(
-    destination: String, folder: String?, partialName: String, chunkBytes: Int, rule: ConflictRule, files: [PlannedFile]
+    destination: String, folder: String?, partialName: String, chunkBytes: Int, rule: ConflictRule, files: [PlannedFile],
+    emptyFolders: [String]? = nil
   ) {
     self.destination = destination
     self.folder = folder
@@ -129,6 +132,7 @@ public struct PlacementPlan: Hashable, Codable, Sendable {
     self.chunkBytes = chunkBytes
     self.rule = rule
     self.files = files
+    self.emptyFolders = emptyFolders
   }
 
   /// A file's path below the partial folder; the same as its target below the destination unless that was renamed.

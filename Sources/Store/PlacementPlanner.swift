@@ -1,4 +1,4 @@
-internal import Artifact
+public import Artifact
 internal import Glibc
 internal import Primitives
 
@@ -7,10 +7,11 @@ extension PlacementPlan {
   /// the same size that are there already, so on a worker.
   ///
   /// `folder` is the artifact's name for a folder (files go to `destination/folder/…`), nil for an artifact of one file.
-  /// `shortID` tells transfers apart and names the partial folder.
+  /// `shortID` tells transfers apart and names the partial folder. `emptyFolders` are made although nothing is in them.
   /// Throws `notAFolder`, `noPermission`, `symlinkInDestination`, `otherFileSystem`, `destinationIsFolder` and the like.
   public static func make(
-    destination: String, folder: String?, files: [WantedFile], chunkBytes: Int, rule: ConflictRule, shortID: String
+    destination: String, folder: String?, files: [WantedFile], chunkBytes: Int, rule: ConflictRule, shortID: String,
+    emptyFolders: [SafePath] = []
   ) throws(StoreError) -> PlacementPlan {
     try Destination.make(destination)
     let place = try Destination(destination)
@@ -26,9 +27,11 @@ extension PlacementPlan {
       judge.taken.insert(target)
     }
     for index in planned.indices { try judge.decide(&planned[index]) }
-    return PlacementPlan(
+    let plan = PlacementPlan(
       destination: destination, folder: folder, partialName: PartialFolder.prefix + shortID, chunkBytes: chunkBytes, rule: rule,
-      files: planned)
+      files: planned, emptyFolders: emptyFolders.isEmpty ? nil : emptyFolders.map(\.text))
+    try plan.checkEmptyFolders(in: place)
+    return plan
   }
 }
 

@@ -9,11 +9,16 @@ public final class SourceFolder: Sendable {
   private let root: String
   private let files: [Int: PublishedFile]
   private let folder: Descriptor
+  /// The blobs of the Hugging Face cache, if files lie there.
+  private let blobs: Descriptor?
   private let pool = DescriptorPool()
 
   /// Opens the folder; files are opened as they are read. Throws `sourceMissing` or `sourceUnreadable`.
   public init(root: String, files: [PublishedFile]) throws(StoreError) {
     guard let folder = Descriptor.open(root, O_RDONLY | O_DIRECTORY) else { throw .source(errno, root) }
+    let blob = files.first { SourceRoots.isBlob($0.source) }?.source
+    blobs = blob.flatMap { SourceRoots.openBase(of: $0, root: root) }
+    if let blob, blobs == nil { throw .source(errno, Self.path(of: blob, root: root)) }
     self.root = root
     self.folder = folder
     self.files = Dictionary(files.map { ($0.index, $0) }, uniquingKeysWith: { first, _ in first })
@@ -24,10 +29,10 @@ public final class SourceFolder: Sendable {
     guard let published = files[file] else {
       throw StoreError(.sourceMissing, root, detail: "the artifact has no file \(file)")
     }
-    let path = "\(root)/\(published.source)"
+    let path = Self.path(of: published.source, root: root)
     let descriptor = try pool.descriptor(file) { () throws(StoreError) in
       // O_NONBLOCK: a pipe put in the file's place must not hang us.
-      guard let opened = Beneath.open(folder, published.source, O_RDONLY | O_NONBLOCK) else { throw .source(errno, path) }
+      guard let opened = open(published) else { throw .source(errno, path) }
       return opened
     }
     func check() throws(StoreError) {
@@ -57,10 +62,19 @@ public final class SourceFolder: Sendable {
 
   /// Whether the path still leads to the file that was shared: the descriptor of one that was replaced by another stays good.
   public func isCurrent(file: Int) -> Bool {
-    guard let published = files[file], let found = Beneath.open(folder, published.source, O_RDONLY | O_NONBLOCK),
+    guard let published = files[file], let found = open(published),
       let status = found.status()
     else { return false }
     return FileIdentity(status) == published.identity
+  }
+
+  /// Where a published file lies: an absolute path, for people and for reading it again.
+  public static func path(of source: String, root: String) -> String { SourceRoots.path(of: source, root: root) }
+
+  private func open(_ file: PublishedFile) -> Descriptor? {
+    (SourceRoots.isBlob(file.source) ? blobs : folder).flatMap {
+      SourceRoots.open(file.source, beneath: $0, O_RDONLY | O_NONBLOCK)
+    }
   }
 
   /// How many files are kept open.

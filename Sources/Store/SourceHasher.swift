@@ -26,9 +26,10 @@ extension SourceScanner {
   public static func hash(
     _ tree: ScannedTree, file: ScannedFile, chunkBytes: Int, progress: (Int) throws -> Void = { _ in }
   ) throws -> HashedFile {
-    let path = "\(tree.root)/\(file.source)"
-    guard let folder = Descriptor.open(tree.root, O_RDONLY | O_DIRECTORY) else { throw StoreError.source(errno, tree.root) }
-    guard let opened = Beneath.open(folder, file.source, O_RDONLY | O_NONBLOCK) else { throw StoreError.source(errno, path) }
+    let path = SourceRoots.path(of: file.source, root: tree.root)
+    guard let opened = SourceRoots.open(file.source, root: tree.root, O_RDONLY | O_NONBLOCK) else {
+      throw StoreError.source(errno, path)
+    }
     func check() throws {
       guard let status = opened.status() else { throw StoreError.source(errno, path) }
       guard status.isRegular, FileIdentity(status) == file.identity else { throw StoreError.changed(path) }

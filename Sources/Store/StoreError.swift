@@ -44,6 +44,8 @@ public struct StoreError: Error, Sendable {
     case sourceChanged
     /// A symbolic link lies where a shared file or folder should.
     case symlinkInSource
+    /// A symbolic link that does not lead to a file of the shared folder, though links are to be followed.
+    case linkLeadsOut
     /// A pipe, socket or device lies in the shared folder.
     case specialFile
     /// There is no file to share.
@@ -128,7 +130,9 @@ public struct StoreError: Error, Sendable {
     case .corruptDatabase: "move the state folder away and pair again; the identity is kept"
     case .newerSchema: "use the newer pawl"
     case .sourceChanged: "share it again to publish the new contents"
-    case .symlinkInSource: "replace the link by what it points to"
+    case .symlinkInSource:
+      "--follow takes links to files of the same folder or Hugging Face cache; replace others by what they point to"
+    case .linkLeadsOut: "replace the link by what it points to, or remove it"
     case .specialFile: "move it out of the folder"
     case .sourceUnreadable, .noPermission: "check the permissions"
     case .noSpace: "free some room and try again; a pull goes on where it was, or begins in another folder"

@@ -50,7 +50,8 @@ struct Pull: ClientCommand {
   func perform() throws {
     let directory = directory ?? Environment.value("PAWL_OUTPUT") ?? "."
     let request = PullRequest(
-      artifact: artifact, directory: PathArgument.absolute(directory), only: only, from: from, conflict: try rule,
+      artifact: artifact, directory: try PathArgument.absolute(directory, naming: "the folder to pull to"), only: only,
+      from: from, conflict: try rule,
       verify: verify || Environment.isOn("PAWL_VERIFY"))
     try ask(.pull(request)) { (result: PullResult) in
       Report(PullReport.lines(result), remarks: PullReport.remarks(result, verbose: output.verbose))

@@ -5,7 +5,13 @@ internal import ArgumentParser
 struct Share: ClientCommand {
   static let configuration = CommandConfiguration(
     commandName: "share", abstract: "Publish a file or folder as the next version of an artifact.",
-    discussion: "Prints NAME@vN and the artifact digest. The files are read where they lie; nothing is copied.")
+    discussion: """
+      Prints NAME@vN and the artifact digest. The files are read where they lie; nothing is copied. Contents that are published
+      already stay the version that they are, unless they come with another note.
+
+      Left out of a folder, and named, are .git, .env, .env.*, .DS_Store, .tmp* and __pycache__; a path that is given is taken
+      whatever its name, and followed if it is a link. Empty folders are carried.
+      """)
 
   @Argument(help: "A file or a folder.")
   var path: String
@@ -19,17 +25,31 @@ struct Share: ClientCommand {
   @Option(help: ArgumentHelp("A note that goes with this version.", valueName: "text"))
   var note: String?
 
+  @Flag(
+    help: """
+      Take links to files of the same folder, and, in a snapshot of a Hugging Face cache, to its blobs. (also: PAWL_FOLLOW=1)
+      """)
+  var follow = false
+
+  @Flag(help: "Leave nothing out because of its name. (also: PAWL_ALL=1)")
+  var all = false
+
   @OptionGroup var output: OutputOptions
 
   func perform() throws {
-    let request = ShareRequest(path: PathArgument.absolute(path), name: name, to: to, note: note)
+    let request = ShareRequest(
+      path: try PathArgument.absolute(path, naming: "the path to share"), name: name, to: to, note: note,
+      follow: follow || Environment.isOn("PAWL_FOLLOW"), all: all || Environment.isOn("PAWL_ALL"))
     try ask(.share(request)) { (result: ShareResult) in
       let reference = "\(TerminalText.escape(result.artifact))@v\(result.version)"
       var remarks = result.warnings.map { "warning: " + TerminalText.escape($0, doublingBackslashes: false) }
-      let contents = "\(Units.plural(result.files.count, "file")), \(Units.bytes(result.bytes))"
+      remarks += ShareReport.links(result, verbose: output.verbose) + ShareReport.leftOut(result, verbose: output.verbose)
+      let contents = ShareReport.contents(files: result.files.count, folders: result.folders.count, bytes: result.bytes)
       remarks.append(result.unchanged ? "\(contents), the same as before: no new version" : contents)
       if result.audience.isEmpty {
-        let again = "pawl share \(ShellText.quote(path)) --to PEER"
+        // The same words again: without one of them it would be another artifact, or none.
+        let name = name.map { " --name \(ShellText.quote($0))" } ?? ""
+        let again = "pawl share \(ShellText.quote(path))\(name)\(follow ? " --follow" : "")\(all ? " --all" : "") --to PEER"
         remarks.append("nobody may pull it yet; to let someone: \(again)   (or --to all)")
       } else {
         let names = result.audience.map { $0 == ShareRequest.everyone ? "every peer" : TerminalText.escape($0) }

@@ -28,7 +28,8 @@ enum ShowReport {
     facts.append(("created", "\(Units.date(result.created)) (\(Units.age(of: result.created, now: now)))"))
     facts.append(("digest", result.digest))
     if let previous = result.previous, verbose { facts.append(("previous", previous)) }
-    facts.append(("contents", "\(Units.plural(result.files.count, "file")), \(Units.bytes(result.bytes))"))
+    facts.append(
+      ("contents", ShareReport.contents(files: result.files.count, folders: result.folders?.count ?? 0, bytes: result.bytes)))
     if !result.environment.isEmpty {
       facts.append(("environment", result.environment.map { TerminalText.escape($0) }.joined(separator: ", ")))
     }
@@ -37,6 +38,7 @@ enum ShowReport {
     }
     if verbose { facts.append(("chunk", Units.bytes(result.chunk))) }
     return ["\(TerminalText.escape(result.artifact))@v\(result.version)"] + Table.facts(facts) + [""] + files(result.files)
+      + (result.folders ?? []).map { "  \(TerminalText.escape($0))/" }
   }
 
   private static func publisher(_ publisher: ShowResult.Publisher) -> String {

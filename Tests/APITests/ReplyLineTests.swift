@@ -23,7 +23,23 @@ import Testing
       audience: ["all"])
     #expect(
       try text(Lines.result(result)) == #"{"artifact":"lora","audience":["all"],"bytes":5,"digest":"d1","#
-        + #""files":[{"path":"a","sha256":"aa","size":5}],"type":"result","unchanged":false,"version":1,"warnings":[]}"#)
+        + #""files":[{"path":"a","sha256":"aa","size":5}],"folders":[],"left_out":[],"left_out_count":0,"links":[],"#
+        + #""type":"result","unchanged":false,"version":1,"warnings":[]}"#)
+    let full = ShareResult(
+      artifact: "lora", version: 1, digest: "d1", files: [FileEntry(path: "a", size: 5, sha256: "aa")], bytes: 5,
+      folders: ["empty"], links: [LinkEntry(path: "a", target: "/blobs/aa")], leftOut: [".git/", ".env"], leftOutCount: 7,
+      audience: [])
+    #expect(
+      try text(Lines.result(full)).contains(
+        #""folders":["empty"],"left_out":[".git/",".env"],"left_out_count":7,"links":[{"path":"a","target":"/blobs/aa"}]"#))
+    #expect(try Lines.readReply(Array(Lines.result(full).dropLast()), as: ShareResult.self) == .result(full))
+    let older =
+      #"{"artifact":"lora","audience":[],"bytes":5,"digest":"d1","files":[],"type":"result","unchanged":false,"version":1,"warnings":[]}"#
+    guard case .result(let read) = try Lines.readReply(Array(older.utf8), as: ShareResult.self) else {
+      Issue.record("a result of the version before is not read")
+      return
+    }
+    #expect(read.leftOut.isEmpty && read.folders.isEmpty)
   }
 
   @Test func anErrorHasTheAgreedFields() throws {

@@ -27,6 +27,16 @@ enum ManifestRules {
 
   private static func files(_ paths: [String]) -> String { manifest(paths.map { file($0) }.joined(separator: ",")) }
 
+  /// A folder with a file in it, one at its top, and these extensions behind them.
+  private static func ext(_ ext: String, files paths: [String] = ["a/b", "c"]) -> String {
+    let text = files(paths)
+    return text.replacingCharacters(text.index(before: text.endIndex)..<text.endIndex) + #","ext":\#(ext)}"#
+  }
+
+  private static func folders(_ paths: [String]) -> String {
+    ext(#"{"folders":[\#(paths.map { "\"\($0)\"" }.joined(separator: ","))]}"#)
+  }
+
   private static let facts = #"{"dtypes":{"BF16":2,"F32":1},"tensors":3,"parameters":100,"metadata":4,"kohya":true}"#
 
   static var good: [(String, String, String)] {
@@ -37,6 +47,11 @@ enum ManifestRules {
         "a first version after another", "A previous digest, a note, a late time.",
         manifest().replacing("null", with: "\"\(hash)\"").replacing(#""note":"""#, with: #""note":"v2: more \u00e9clat\n""#)
           .replacing(#""created":1"#, with: #""created":1700000000"#)
+      ),
+      ("empty folders", "In the order of their bytes.", folders(["a-b", "a/c/d", "模"])),
+      (
+        "an empty folder beside a single file", "It says that it is a folder.",
+        ext(#"{"folders":["empty"]}"#, files: ["c"]).replacing(#","files""#, with: #","folder":true,"files""#)
       ),
       ("several files", "In the order of their bytes.", files(["B", "a", "a-b", "a/b", "ä"].filter { $0 != "a" })),
       (
@@ -74,7 +89,28 @@ enum ManifestRules {
     Rule(name: name, about: about, text: text, expected: expected)
   }
 
-  static var bad: [Rule] { json + members + values + ofFiles + ofEnvironment + ofFormat }
+  static var bad: [Rule] { json + members + values + ofFiles + ofFolders + ofEnvironment + ofFormat }
+
+  private static var ofFolders: [Rule] {
+    [
+      rule("a folder that is a file", "The same path.", folders(["c"])),
+      rule("a folder that differs from a file in case", "They collide.", folders(["C"])),
+      rule("a folder in a file", "A path through it.", folders(["c/d"])),
+      rule("a folder with a file in it", "It is not empty.", folders(["a"])),
+      rule("a folder that differs in case from one with a file", "They collide.", folders(["A/d"])),
+      rule("a folder twice", "Once each.", folders(["d", "d"])),
+      rule("a folder with a folder in it", "It is not empty.", folders(["d", "d-e", "d/e"])),
+      rule("folders that collide", "In case.", folders(["D", "d"])),
+      rule("folders out of order", "e before d.", folders(["e", "d"])),
+      rule("a folder above", "A path rule.", folders(["../d"])),
+      rule("a folder with a slash at its end", "A path rule.", folders(["d/"])),
+      rule("a folder of the node's own", "A path rule.", folders([".pawl-partial-1"])),
+      rule("no folders", "One at least.", folders([])),
+      rule("a folder that is a number", "A path is a text.", ext(#"{"folders":[1]}"#)),
+      rule("folders that are a text", "A list.", ext(#"{"folders":"d"}"#)),
+      rule("a folder of a bare file", "It has none.", ext(#"{"folders":["d"]}"#, files: ["c"])),
+    ]
+  }
 
   private static var json: [Rule] {
     [

@@ -7,14 +7,17 @@ import Testing
 @testable import Store
 
 @Suite struct SourceScannerTests {
-  @Test func aFolderIsWalkedSortedWithoutItsEmptyFolders() throws {
+  @Test func aFolderIsWalkedSortedWithItsEmptyFolders() throws {
     let temporary = try TemporaryFolder()
     for name in ["lora/b.txt", "lora/a/z.bin", "lora/a.txt", "lora/训练/模型🚀.safetensors"] { try temporary.file(name) }
     try temporary.folder("lora/empty/inner")
+    try temporary.folder("lora/e\u{301}mpty")
     try temporary.folder("lora/.pawl-partial-12ab")
     try temporary.file("lora/.pawl-partial-12ab/half")
     let tree = try SourceScanner.scan(temporary("lora"))
     #expect(tree.files.map(\.path.text) == ["a.txt", "a/z.bin", "b.txt", "训练/模型🚀.safetensors"])
+    #expect(tree.emptyFolders.map { Array($0.text.utf8) } == ["empty/inner", "\u{E9}mpty"].map { Array($0.utf8) })
+    #expect(tree.leftOut.count == 0)
     #expect(tree.baseName == "lora")
     #expect(tree.isFolder)
     #expect(tree.root == temporary("lora"))
@@ -51,14 +54,93 @@ import Testing
     }
   }
 
-  @Test func aLinkAsTheSharedPathIsRefusedButOneAboveItIsNot() throws {
+  @Test func aLinkAsTheSharedPathIsFollowedAndGivesItsName() throws {
     let temporary = try TemporaryFolder()
-    try temporary.file("real/lora/a")
-    try temporary.link("lora", to: temporary("real/lora"))
-    #expect(code { _ = try SourceScanner.scan(temporary("lora")) } == .symlinkInSource)
-    #expect(code { _ = try SourceScanner.scan(temporary("lora//")) } == .symlinkInSource)
+    try temporary.file("real/lora/a", pattern(10))
+    try temporary.link("latest", to: "real/lora")
+    for path in ["latest", "latest//"] {
+      let tree = try SourceScanner.scan(temporary(path))
+      #expect(tree.root == temporary("real/lora"))
+      #expect(tree.baseName == "latest")
+      #expect(tree.isFolder)
+      #expect(tree.files.map(\.path.text) == ["a"])
+    }
     try temporary.link("models", to: temporary("real"))
     #expect(try SourceScanner.scan(temporary("models/lora")).root == temporary("real/lora"))
+    try temporary.link("best.bin", to: temporary("models/lora/a"))
+    let tree = try SourceScanner.scan(temporary("best.bin"))
+    #expect(!tree.isFolder)
+    #expect(tree.baseName == "best.bin")
+    #expect(tree.files.map(\.path.text) == ["best.bin"])
+    #expect(tree.files.map(\.source) == ["a"])
+    #expect(try SourceScanner.hash(tree, file: tree.files[0], chunkBytes: chunkBytes).facts.root == root(pattern(10)))
+    // What it leads to from now on is not what was shared.
+    unlink(temporary("best.bin"))
+    try temporary.link("best.bin", to: "/etc/passwd")
+    #expect(try SourceScanner.hash(tree, file: tree.files[0], chunkBytes: chunkBytes).facts.root == root(pattern(10)))
+    try temporary.link("gone", to: "nothing")
+    #expect(code { _ = try SourceScanner.scan(temporary("gone")) } == .sourceMissing)
+    try temporary.link("circle", to: "circle")
+    #expect(code { _ = try SourceScanner.scan(temporary("circle")) } == .symlinkInSource)
+    try temporary.link("null", to: "/dev/null")
+    #expect(code { _ = try SourceScanner.scan(temporary("null")) } == .specialFile)
+  }
+
+  @Test func junkIsLeftOutAndToldAtAnyDepth() throws {
+    let temporary = try TemporaryFolder()
+    let kept = [".envrc", ".gitignore", "env", "git/a", "sub/x.tmp", "tmp/a"]
+    let junk = [
+      ".DS_Store", ".env", ".env.local", ".git/HEAD", ".tmp", ".tmp-1/a", "__pycache__/a.pyc", "sub/.env", "sub/.git",
+      "sub/deep/.env",
+    ]
+    for name in kept + junk { try temporary.file("lora/\(name)") }
+    try temporary.link("lora/.tmplink", to: "/etc/passwd")
+    #expect(mkfifo(temporary("lora/.tmppipe"), 0o600) == 0)
+    let tree = try SourceScanner.scan(temporary("lora"))
+    #expect(tree.files.map(\.path.text) == kept)
+    #expect(tree.emptyFolders.map(\.text) == ["sub/deep"], "what is left of a folder of junk is an empty folder")
+    #expect(
+      tree.leftOut.paths.sorted() == [
+        ".DS_Store", ".env", ".env.local", ".git/", ".tmp", ".tmp-1/", ".tmplink", ".tmppipe", "__pycache__/", "sub/.env",
+        "sub/.git",
+        "sub/deep/.env",
+      ])
+    #expect(tree.leftOut.count == 12)
+    unlink(temporary("lora/.tmplink"))
+    unlink(temporary("lora/.tmppipe"))
+    let whole = try SourceScanner.scan(temporary("lora"), options: ScanOptions(takesAll: true))
+    #expect(whole.files.map(\.path.text) == (kept + junk).sorted())
+    #expect(whole.leftOut.count == 0)
+    // A path that is given is meant.
+    #expect(try SourceScanner.scan(temporary("lora/.env")).files.map(\.path.text) == [".env"])
+    #expect(try SourceScanner.scan(temporary("lora/.git")).files.map(\.path.text) == ["HEAD"])
+  }
+
+  @Test func aFolderOfJunkAloneIsEmptyAndSaysWhatItHolds() throws {
+    let temporary = try TemporaryFolder()
+    try temporary.file("lora/.env")
+    let error = #expect(throws: StoreError.self) { try SourceScanner.scan(temporary("lora")) }
+    #expect(error?.code == .emptyArtifact)
+    #expect(error?.detail.contains(".env") == true && error?.detail.contains("--all") == true)
+  }
+
+  @Test func whatIsLeftOutIsCountedToTheEndAndNamedAtTheBeginning() throws {
+    let temporary = try TemporaryFolder()
+    try temporary.file("lora/a")
+    for number in 100..<350 { try temporary.file("lora/.tmp\(number)") }
+    let leftOut = try SourceScanner.scan(temporary("lora")).leftOut
+    #expect(leftOut.count == 250)
+    #expect(leftOut.paths == (100..<200).map { ".tmp\($0)" })
+  }
+
+  @Test func emptyFoldersKeepTheRulesOfPaths() throws {
+    let temporary = try TemporaryFolder()
+    try temporary.file("case/A/x")
+    try temporary.folder("case/a")
+    #expect(code { _ = try SourceScanner.scan(temporary("case")) } == .badName)
+    try temporary.file("bad/x")
+    try temporary.folder("bad/new\nline")
+    #expect(code { _ = try SourceScanner.scan(temporary("bad")) } == .badName)
   }
 
   @Test func pipesAndSocketsAreRefusedAndNamed() throws {

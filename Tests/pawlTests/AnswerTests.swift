@@ -171,4 +171,23 @@ import Testing
       }
     }
   }
+
+  @Test func sharingSaysWhatWasFollowedAndWhatWasLeftOut() async throws {
+    let result = ShareResult(
+      artifact: "tmp", version: 1, digest: "d", files: [FileEntry(path: "a", size: 5, sha256: "aa")], bytes: 5,
+      folders: ["empty"], links: (0..<12).map { LinkEntry(path: "l\($0)\u{1B}", target: "/blobs/\($0)") },
+      leftOut: (0..<11).map { ".tmp\($0)\u{1B}" }, leftOutCount: 250, audience: ["all"])
+    try await PlayedNode.answering([Lines.result(result)]) { node in
+      let outcome = try await Command.run("share", "/x", "--follow", "--all", home: node.home)
+      #expect(outcome.out == "tmp@v1 d\n")
+      #expect(outcome.error.contains(#"followed: l0\u{1B} → /blobs/0"#))
+      #expect(outcome.error.contains("followed: 2 more links"))
+      #expect(outcome.error.contains(#", .tmp9\u{1B} and 240 more (--all takes them)"#))
+      #expect(outcome.error.contains("1 file, 1 empty folder, 5 B"))
+      let request = try Lines.readRequest(Array(try #require(node.received.last).utf8))
+      #expect(request == .share(ShareRequest(path: "/x", follow: true, all: true)))
+      let quiet = try await Command.run("share", "/x", "-v", home: node.home)
+      #expect(quiet.error.contains("followed: l11"))
+    }
+  }
 }

@@ -89,6 +89,17 @@ import Testing
       ])
   }
 
+  @Test func emptyFoldersAreShownBehindTheFiles() {
+    let digest = String(repeating: "ab", count: 32)
+    let lines = ShowReport.lines(
+      ShowResult(
+        artifact: "lora", version: 2, digest: digest, publisher: .init(node: digest, alias: "studio"), created: 1_795_234_920,
+        note: "", bytes: 1_000, chunk: 1 << 20, files: [.init(path: "a", size: 1_000, kind: "json", sha256: digest)],
+        folders: ["empty\u{1B}", "sub/samples"]), now: 1_795_235_100, verbose: false)
+    #expect(lines.contains("  contents   1 file, 2 empty folders, 1.0 kB"))
+    #expect(lines.suffix(2) == ["  empty\\u{1B}/", "  sub/samples/"])
+  }
+
   @Test func aChangedIdentityIsShownWithBothNumbersAndWhatToDo() {
     let digits = String(repeating: "12345", count: 12)
     let peer = Peer(

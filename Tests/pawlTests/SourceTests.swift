@@ -23,8 +23,18 @@ extension EndToEnd {
         symlink("a.bin", "\(house.path)/art/link.bin")
         try await refused("art", 2, "link.bin", "symbolic link")
         unlink("\(house.path)/art/link.bin")
-        symlink("art", "\(house.path)/art-link")
-        try await refused("art-link", 2, "art-link", "symbolic link")
+        symlink("/etc/passwd", "\(house.path)/art/link.bin")
+        for flag in ["--follow", "--all"] {
+          let outcome = try await studio.run("share", "\(house.path)/art", flag)
+          #expect(outcome.exit == 2 && outcome.error.contains("art/link.bin") && outcome.error.contains("symbolic link"))
+        }
+        unlink("\(house.path)/art/link.bin")
+        symlink("nothing", "\(house.path)/art-link")
+        try await refused("art-link", 11, "art-link", "does not exist")
+        for path in [" ", "  "] {
+          let outcome = try await studio.run("share", path, workingDirectory: house.path)
+          #expect(outcome.exit == 11 && outcome.error.contains("does not exist"))
+        }
         mkfifo("\(house.path)/art/pipe", 0o600)
         try await refused("art", 2, "pipe")
         unlink("\(house.path)/art/pipe")

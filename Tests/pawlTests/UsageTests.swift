@@ -37,6 +37,22 @@ import Testing
     #expect(outcome.error.contains("pawl up"))
   }
 
+  /// A variable that was never set must not publish the current folder, nor fill it.
+  @Test(arguments: [["share", ""], ["pull", "a/b", "-o", ""]])
+  func anEmptyPathIsNotTheCurrentFolder(_ arguments: [String]) async throws {
+    let outcome = try await run(arguments)
+    #expect(outcome.exit == 2)
+    #expect(outcome.out.isEmpty)
+    #expect(outcome.error.contains("is empty"))
+    #expect(outcome.error.contains("current folder"))
+  }
+
+  @Test func withJSONAnEmptyPathIsAnErrorLine() async throws {
+    let outcome = try await run(["share", "", "--json"])
+    #expect(outcome.exit == 2)
+    #expect(outcome.out.hasPrefix(#"{"code":"usage","exit":2,"#))
+  }
+
   @Test func withoutANodeJSONSaysSo() async throws {
     let outcome = try await run(["status", "--json"])
     #expect(outcome.exit == 10)

@@ -7,7 +7,7 @@ from typing import Any
 from . import strictjson
 from .errors import Failure, Refused, require
 from .identity import Identity, Record
-from .names import check_paths, is_artifact_name, is_path
+from .names import MAXIMUM_FOLDERS, check_paths, is_artifact_name, is_path
 from .primitives import sha256
 from .tree import EMPTY_ROOT, MAXIMUM_CHUNK_BYTES, MAXIMUM_CHUNKS, MINIMUM_CHUNK_BYTES, chunk_count
 from .wire import Reader, lp
@@ -60,6 +60,11 @@ class Manifest:
     def is_bare(self) -> bool:
         """One file, placed under its own name."""
         return len(self.files) == 1 and "/" not in self.files[0].path and not self.folder
+
+    @property
+    def folders(self) -> list[str]:
+        """Those that hold nothing; other extensions are not ours to read."""
+        return (self.ext or {}).get("folders", [])
 
     def encode(self) -> bytes:
         """In our writer's order, without white space."""
@@ -114,12 +119,21 @@ class Manifest:
         require(all(is_path(path) for path in paths), Failure.CONTENT, "not a path")
         encoded = [path.encode() for path in paths]
         require(all(a < b for a, b in zip(encoded, encoded[1:])), Failure.CONTENT, "the files are not in the order of their paths")
-        check_paths(paths)
+        if "folders" in (self.ext or {}):
+            self._check_folders()
+        check_paths(paths, self.folders)
         require(all(file.size <= MAXIMUM_CHUNKS * self.chunk for file in self.files), Failure.LIMIT, "a file of too many chunks")
         total = sum(chunk_count(file.size, self.chunk) for file in self.files)
         require(total <= MAXIMUM_TOTAL_CHUNKS, Failure.LIMIT, "too many chunks")
         if self.environment is not None:
             _check_environment(self.environment, set(paths))
+
+    def _check_folders(self) -> None:
+        folders = _Members(self.ext, "ext").array("folders", 1, MAXIMUM_FOLDERS)
+        require(all(isinstance(path, str) and is_path(path) for path in folders), Failure.CONTENT, "not a path")
+        encoded = [path.encode() for path in folders]
+        require(all(a < b for a, b in zip(encoded, encoded[1:])), Failure.CONTENT, "the folders are not in the order of their paths")
+        require(not self.is_bare, Failure.CONTENT, "a bare file with folders")
 
 
 def _file(value: Any) -> File:

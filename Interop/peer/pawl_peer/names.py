@@ -65,8 +65,10 @@ def _fold_character(character: str) -> str:
     return character
 
 
-def check_paths(paths: list[str]) -> None:
-    """No two of them collide on any file system."""
+def check_paths(files: list[str], empty: list[str] | None = None) -> None:
+    """No two of them collide on any file system, and in the empty folders is nothing."""
+    empty = empty or []
+    paths = files + empty
     require(len(set(paths)) == len(paths), Failure.CONTENT, "the same path twice")
     spelled: dict[tuple[str, str], str] = {}  # (folder, folded component) → component
     folders: set[str] = set()
@@ -81,5 +83,5 @@ def check_paths(paths: list[str]) -> None:
         for component in parents:
             folder += component + "/"
             folders.add(folder)
-    require(len(folders) <= MAXIMUM_FOLDERS, Failure.LIMIT, "too many folders")
-    require(not any(path + "/" in folders for path in paths), Failure.CONTENT, "a path is a file and a folder")
+    require(not any(path + "/" in folders for path in paths), Failure.CONTENT, "a path is a file, or an empty folder, and holds something")
+    require(len(folders) + len(empty) <= MAXIMUM_FOLDERS, Failure.LIMIT, "too many folders")

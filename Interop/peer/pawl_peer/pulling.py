@@ -51,6 +51,8 @@ class Pull:
             target = into if manifest.is_bare else into / manifest.name
             for index, file in enumerate(manifest.files):
                 await self._file(opening, manifest, index, target / file.path)
+            for folder in manifest.folders:
+                (target / folder).mkdir(parents=True, exist_ok=True)
             return target / manifest.files[0].path if manifest.is_bare else target
         finally:
             opening.cancel()

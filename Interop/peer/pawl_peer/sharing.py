@@ -58,6 +58,7 @@ class Shares:
         paths = sorted((p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path], key=lambda p: os.fsencode(p.relative_to(root)))
         chunk = chunk or tree.chunk_for(max(p.stat().st_size for p in paths))
         files = tuple(_describe(p, p.relative_to(root).as_posix(), chunk) for p in paths)
+        empty = sorted((p.relative_to(root).as_posix() for p in path.rglob("*") if p.is_dir() and not any(p.iterdir())), key=os.fsencode)
         manifest = Manifest(
             name=name,
             version=earlier[-1].version + 1 if earlier else 1,
@@ -68,6 +69,7 @@ class Shares:
             chunk=chunk,
             files=files,
             folder=path.is_dir() and len(files) == 1 and "/" not in files[0].path,
+            ext={"folders": empty} if empty else None,
         )
         signed = SignedManifest.sign(self._identity, manifest)
         self._add(Share(str(root), signed.data, signed.signature))

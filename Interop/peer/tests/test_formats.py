@@ -246,6 +246,16 @@ class Manifests(Formats):
                 Manifest.parse(self.changed(**members))
         Manifest.parse(self.changed(ext={"anything": [1]}))
 
+    def test_folders_that_hold_nothing(self) -> None:
+        for bad in (
+            "d", [], [1], ["../d"], ["d/"], ["e", "d"], ["d", "d"], ["D", "d"], ["d", "d/e"], ["requirements.txt"], ["Requirements.txt"],
+            ["requirements.txt/d"], [".pawl-x"],
+        ):  # fmt: skip
+            self.refuses(Failure.CONTENT, Manifest.parse, self.changed(ext={"folders": bad}))
+        good = Manifest.parse(self.changed(ext={"folders": ["d/e", "f"], "more": 1}))
+        self.assertEqual(good.folders, ["d/e", "f"])
+        self.assertEqual(self.manifest.folders, [])
+
 
 class Frames(Formats):
     def test_both_ciphers(self) -> None:
