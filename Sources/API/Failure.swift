@@ -70,10 +70,13 @@ public struct Failure: Error, Hashable, Sendable {
   public var placed: PullResult?
   /// For a `check` that found something wrong: all that was looked at.
   public var checked: CheckResult?
+  /// For a `pull` that ended early: what is kept of it, and where.
+  public var kept: KeptTransfer?
 
   /// A failure with its texts; the exit code follows from the code.
   public init(
-    _ code: Code, _ message: String, hint: String? = nil, placed: PullResult? = nil, checked: CheckResult? = nil
+    _ code: Code, _ message: String, hint: String? = nil, placed: PullResult? = nil, checked: CheckResult? = nil,
+    kept: KeptTransfer? = nil
   ) {
     self.code = code
     exit = code.exit.rawValue
@@ -81,6 +84,7 @@ public struct Failure: Error, Hashable, Sendable {
     self.hint = hint
     self.placed = placed
     self.checked = checked
+    self.kept = kept
   }
 
   /// No node listens on the control socket.
@@ -90,7 +94,7 @@ public struct Failure: Error, Hashable, Sendable {
 }
 
 extension Failure: Codable {
-  private enum CodingKeys: String, CodingKey { case code, exit, message, hint, placed, checked }
+  private enum CodingKeys: String, CodingKey { case code, exit, message, hint, placed, checked, kept }
 
   /// Reads the fields of an `error` line.
   public init(from decoder: any Decoder) throws {
@@ -101,6 +105,7 @@ extension Failure: Codable {
     hint = try fields.decodeIfPresent(String.self, forKey: .hint)
     placed = try fields.decodeIfPresent(PullResult.self, forKey: .placed)
     checked = try fields.decodeIfPresent(CheckResult.self, forKey: .checked)
+    kept = try fields.decodeIfPresent(KeptTransfer.self, forKey: .kept)
   }
 
   /// Writes the fields of an `error` line.
@@ -112,6 +117,7 @@ extension Failure: Codable {
     try fields.encodeIfPresent(hint, forKey: .hint)
     try fields.encodeIfPresent(placed, forKey: .placed)
     try fields.encodeIfPresent(checked, forKey: .checked)
+    try fields.encodeIfPresent(kept, forKey: .kept)
   }
 }
 

@@ -133,10 +133,13 @@ public struct TicketResult: ResultBody {
   public var addresses: [String]
   /// The alias the new peer will get, if one was asked for.
   public var alias: String?
+  /// Its id without its secret, for `tickets revoke`; nil from an older node.
+  public var id: String?
 
   /// A ticket.
-  public init(ticket: String, expires: UInt64, addresses: [String], alias: String? = nil) {
+  public init(ticket: String, expires: UInt64, addresses: [String], alias: String? = nil, id: String? = nil) {
     self.ticket = ticket
+    self.id = id
     self.expires = expires
     self.addresses = addresses
     self.alias = alias

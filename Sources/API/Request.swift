@@ -28,6 +28,16 @@ public enum Request: Hashable, Sendable {
   case pull(PullRequest)
   /// Re-verify what is on disk.
   case check(CheckRequest)
+  /// What moves or waits, both directions.
+  case transfers
+  /// End a pull and drop what has arrived of it.
+  case cancel(CancelRequest)
+  /// Drop a download from the records that `check` looks at.
+  case forget(ForgetRequest)
+  /// List, add or remove addresses of a peer.
+  case peerAddress(PeerAddressRequest)
+  /// List the tickets that have not expired, or revoke one.
+  case tickets(TicketsRequest)
 
   /// The word in the `verb` field.
   public var verb: String { parts.verb.rawValue }
@@ -37,7 +47,9 @@ public enum Request: Hashable, Sendable {
   public var endsWithItsClient: Bool {
     switch self {
     case .invite, .join, .share, .pull, .check: true
-    case .status, .id, .peers, .rename, .verify, .revoke, .unshare, .list, .show: false
+    case .status, .id, .peers, .rename, .verify, .revoke, .unshare, .list, .show, .transfers, .cancel, .forget, .peerAddress,
+      .tickets:
+      false
     }
   }
 }
@@ -50,6 +62,8 @@ protocol RequestFields: Codable, Hashable, Sendable {
 extension Request: Codable {
   private enum Verb: String, Codable {
     case status, id, invite, join, peers, verify, revoke, share, unshare, show, pull, check
+    case transfers, cancel, forget, tickets
+    case peerAddress = "peer-address"
     case rename = "peer-rename"
     case list = "ls"
   }
@@ -79,6 +93,11 @@ extension Request: Codable {
     case .show(let fields): (.show, fields)
     case .pull(let fields): (.pull, fields)
     case .check(let fields): (.check, fields)
+    case .transfers: (.transfers, nil)
+    case .cancel(let fields): (.cancel, fields)
+    case .forget(let fields): (.forget, fields)
+    case .peerAddress(let fields): (.peerAddress, fields)
+    case .tickets(let fields): (.tickets, fields)
     }
   }
 
@@ -125,6 +144,11 @@ extension Request: Codable {
       case .show: .show(try fields(ShowRequest.self))
       case .pull: .pull(try fields(PullRequest.self))
       case .check: .check(try fields(CheckRequest.self))
+      case .transfers: try nothing(.transfers)
+      case .cancel: .cancel(try fields(CancelRequest.self))
+      case .forget: .forget(try fields(ForgetRequest.self))
+      case .peerAddress: .peerAddress(try fields(PeerAddressRequest.self))
+      case .tickets: .tickets(try fields(TicketsRequest.self))
       }
   }
 

@@ -68,7 +68,10 @@ extension NodeAdapter {
       let asked = PullCommand(
         reference: request.artifact, directory: request.directory, only: request.only, conflict: request.conflict.rawValue,
         waitsForReadBack: request.verify)
-      let summary = try await node.pull(asked) { replies.progress(Progress($0)) }
+      let summary: PullSummary
+      do { summary = try await node.pull(asked) { replies.progress(Progress($0)) } } catch {
+        throw await explained(error, of: asked)
+      }
       let result = PullResult(summary)
       guard result.skipped.isEmpty else {
         let count = result.skipped.count

@@ -4,6 +4,7 @@ internal import Foundation
 internal import Node
 internal import Session
 internal import Store
+internal import Wire
 
 /// The node behind the local API: turns requests into calls and what comes back into results.
 struct NodeAdapter: NodeBackend {
@@ -33,7 +34,8 @@ struct NodeAdapter: NodeBackend {
         alias: request.alias, newMachine: request.newMachine, lifeSeconds: request.expiresSeconds,
         addresses: request.addresses)
       let ticket = TicketResult(
-        ticket: invitation.text, expires: invitation.expires, addresses: invitation.addresses, alias: request.alias)
+        ticket: invitation.text, expires: invitation.expires, addresses: invitation.addresses, alias: request.alias,
+        id: Hex.encode(invitation.id))
       guard request.wait else { return .ticket(ticket) }
       await replies.event(.ticket(ticket))
       let peer = try await node.awaitUse(of: invitation) { notice in Task { await replies.event(.notice(notice)) } }

@@ -33,6 +33,16 @@ public protocol NodeBackend: Sendable {
   func pull(_ request: PullRequest, replies: Replies) async throws -> PullResult
   /// Re-verifies what is on disk.
   func check(_ request: CheckRequest, replies: Replies) async throws -> CheckResult
+  /// What moves or waits, both directions.
+  func transfers() async throws -> TransfersResult
+  /// Ends a pull; returns when nothing of it is left.
+  func cancel(_ request: CancelRequest) async throws -> CancelResult
+  /// Drops downloads from the records; the files stay.
+  func forget(_ request: ForgetRequest) async throws -> ForgetResult
+  /// Lists, adds or removes addresses of a peer.
+  func peerAddress(_ request: PeerAddressRequest) async throws -> PeerAddressesResult
+  /// Lists tickets, and perhaps revokes one.
+  func tickets(_ request: TicketsRequest) async throws -> TicketsResult
 }
 
 extension NodeBackend {
@@ -53,6 +63,11 @@ extension NodeBackend {
     case .show(let fields): try await show(fields)
     case .pull(let fields): try await pull(fields, replies: replies)
     case .check(let fields): try await check(fields, replies: replies)
+    case .transfers: try await transfers()
+    case .cancel(let fields): try await cancel(fields)
+    case .forget(let fields): try await forget(fields)
+    case .peerAddress(let fields): try await peerAddress(fields)
+    case .tickets(let fields): try await tickets(fields)
     }
   }
 }

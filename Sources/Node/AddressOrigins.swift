@@ -2,6 +2,8 @@ internal import Session
 
 /// How this node came to know an address of a peer. It decides on which networks the address may be dialed.
 enum AddressOrigin: Hashable, Sendable {
+  /// The user added it to this peer: it is dialed wherever it is, and stays until the user removes it.
+  case added
   /// The user gave it, with a ticket: it is dialed wherever it is.
   case given
   /// The peer said so, over a link whose other end was in this scope: it is dialed there and farther out, never nearer.
@@ -12,7 +14,7 @@ enum AddressOrigin: Hashable, Sendable {
   /// Whether a place in this scope may be dialed.
   func reaches(_ scope: AddressScope) -> Bool {
     switch self {
-    case .given, .inherited: true
+    case .added, .given, .inherited: true
     case .told(let told): told <= scope
     }
   }
@@ -20,6 +22,7 @@ enum AddressOrigin: Hashable, Sendable {
   /// A word for the store, none for ``inherited``.
   var word: String? {
     switch self {
+    case .added: "added"
     case .given: "given"
     case .told(let scope): scope.rawValue
     case .inherited: nil
@@ -27,7 +30,9 @@ enum AddressOrigin: Hashable, Sendable {
   }
 
   init?(word: String) {
-    if word == "given" {
+    if word == "added" {
+      self = .added
+    } else if word == "given" {
       self = .given
     } else if let scope = AddressScope(rawValue: word) {
       self = .told(scope)
@@ -57,12 +62,15 @@ struct AddressOrigins: Sendable {
   mutating func note(_ addresses: [PeerAddress], toldOver scope: AddressScope) {
     for address in addresses {
       switch known[address] {
-      case .given: break
+      case .added, .given: break
       case .told(let before): known[address] = .told(min(before, scope))
       case .inherited, nil: known[address] = .told(scope)
       }
     }
   }
+
+  /// The user adds an address to the peer.
+  mutating func add(_ address: PeerAddress) { known[address] = .added }
 
   /// A handshake has succeeded at this address. Where it came from is not known any more if it is not stored: then it is tried again
   /// wherever it is, as long as nobody names a better one.

@@ -109,8 +109,8 @@ extension Node {
       let commit: SessionCommit
       (bundle, commit) = try machine.pairingBundle(at: now)
       let newcomer = NewPeer(
-        id: record.id, record: record.bytes, name: card.name, addresses: stored(card.addresses, toldOver: connection),
-        added: now)
+        id: record.id, record: record.bytes, name: card.name,
+        addresses: await stored(card.addresses, of: record.id, toldOver: connection), added: now)
       outcome = try await context.database.completePairing(
         ticket: joiner.ticket.id, peer: newcomer, likeness: likeness, commits: [commit], now: now)
     } catch {

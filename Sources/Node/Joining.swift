@@ -88,7 +88,8 @@ extension Node {
       }
       let newcomer = NewPeer(
         id: record.id, record: record.bytes, name: introduction.card.name,
-        addresses: stored(addresses, given: ticket.addresses, toldOver: connection), added: context.now)
+        addresses: await stored(addresses, of: record.id, given: ticket.addresses, toldOver: connection),
+        added: context.now)
       let peer = try await changingPeers {
         try await self.refuseNewIdentity(newcomer, record, bundle, addresses, given: alias, replacing: replaced)
         return try await self.adopt(newcomer, record, bundle, alias: alias)

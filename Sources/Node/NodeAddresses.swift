@@ -15,12 +15,16 @@ extension Node {
   var ownListeners: OwnListeners { OwnListeners(listening: listening, interfaces: context.network.interfaces()) }
 
   /// A new peer's addresses as they are stored: those of the ticket are the user's, the rest is what the peer said over the
-  /// connection of the pairing. What no link could make good is left out.
-  func stored(_ addresses: [PeerAddress], given: [PeerAddress] = [], toldOver connection: SecureConnection) -> [String] {
+  /// connection of the pairing. What no link could make good is left out. What the user added to a peer that pairs again stays.
+  func stored(
+    _ addresses: [PeerAddress], of owner: NodeID, given: [PeerAddress] = [], toldOver connection: SecureConnection
+  ) async -> [String] {
+    let added = await peers[owner]?.addedAddresses ?? []
     var origins = AddressOrigins(given: given)
+    for address in added { origins.add(address) }
     origins.note(addresses, toldOver: connection.ends.map { context.network.scope(ofLinkTo: $0.remote) } ?? .publicNetwork)
     let rules = DialRules(origins: origins, own: ownListeners)
-    return origins.texts(of: Array(addresses.filter(rules.mayKeep).prefix(PeerAddress.maximumCount)))
+    return origins.texts(of: PeerReach.merge(reached: nil, added: added, claimed: addresses.filter(rules.mayKeep)))
   }
 
   /// The addresses that links may run over, without what IPv6 gives every interface for itself.

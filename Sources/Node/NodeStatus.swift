@@ -7,7 +7,7 @@ internal import Wire
 
 extension Node {
   /// How far a pull that does not run had come when that was last recorded: bytes that are there, and bytes in all.
-  private func waiting(_ row: TransferRow) async throws -> (bytes: UInt64, total: UInt64) {
+  func waiting(_ row: TransferRow) async throws -> (bytes: UInt64, total: UInt64) {
     guard let plan = try? PlacementPlan(decoding: row.plan) else { return (0, 0) }
     let maps = try await context.database.resumeMaps(row.id)
     let sizes = Dictionary(plan.files.map { ($0.index, $0.sizeBytes) }, uniquingKeysWith: { first, _ in first })
@@ -35,7 +35,8 @@ extension Node {
         transfers.append(
           TransferReport(
             id: serving.connection, peer: await alias(of: server.peer.id), name: serving.name, version: serving.version,
-            isPull: false, isRunning: true, bytes: serving.bytes, bytesTotal: 0, bytesPerSecond: 0))
+            isPull: false, isRunning: true, bytes: serving.bytes, bytesTotal: 0,
+            bytesPerSecond: serving.bytesPerSecond))
       }
     }
     for row in try await context.database.transfers() where !pulls.keys.contains(where: { $0.bytes == row.id }) {

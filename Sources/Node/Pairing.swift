@@ -29,7 +29,7 @@ extension Node {
     alias: String?, newMachine: Bool = false, lifeSeconds: UInt64, addresses: [String]
   ) async throws -> Invitation {
     guard lifeSeconds > 0, lifeSeconds <= Self.maximumTicketSeconds else {
-      throw NodeError(.usage, "a ticket may live from one second to seven days")
+      throw NodeError(.usage, "a ticket may live from one second to seven days", hint: "for example: pawl invite --expires 2h")
     }
     let replaced = newMachine ? try await peerWithNewMachine(alias) : nil
     if let alias, replaced == nil {
@@ -55,7 +55,9 @@ extension Node {
       id: ticket.id, bytes: ticket.bytes, expires: expires, alias: await replaced?.row.alias ?? alias, replaces: replaced?.id)
     do { try await context.database.addTicket(row, now: context.now) } catch {
       guard error.code == .tooManyTickets else { throw error }
-      throw NodeError(.noSpace, "too many tickets are open", hint: "wait until some expire, or let teammates use them")
+      throw NodeError(
+        .noSpace, "\(TicketRow.maximumAlive) tickets are open already",
+        hint: "`pawl tickets` lists them, `pawl tickets revoke ID` takes one back")
     }
     return Invitation(id: ticket.id, text: ticket.text, expires: expires, addresses: reachable.map(\.description))
   }
@@ -75,7 +77,9 @@ extension Node {
     of invitation: Invitation, notice: @escaping @Sendable (String) -> Void = { _ in }
   ) async throws -> PeerSummary {
     let waiter = TicketWaiter(expires: invitation.expires, notice: notice)
-    if let row = try await context.database.ticket(invitation.id), case .usedBy(let id) = row.state {
+    let state = try await context.database.ticket(invitation.id)?.state
+    if state == .withdrawn { throw Self.ticketRevoked }
+    if case .usedBy(let id) = state {
       for peer in peers.values where peer.claim?.newcomer.id == id { throw NodeError.identityChanged(await peer.row.alias) }
       if let peer = peers[id] { return await peer.summary() }
     }

@@ -99,7 +99,8 @@ actor Peer {
     (addresses, origins) = AddressOrigins.read(row.addresses)
     if let reached = row.reachedAddress {
       origins.noteReached(reached)
-      addresses = PeerReach.merge(reached: reached, claimed: addresses)
+      let added = addresses.filter { [origins] in origins.origin(of: $0) == .added }
+      addresses = PeerReach.merge(reached: reached, added: added, claimed: addresses)
     }
     nudge = Nudge(loop: context.loop)
   }

@@ -4,13 +4,13 @@ internal import Store
 /// Where a peer may be reached, and in what order that is tried.
 enum PeerReach {
   /// The address at which the last handshake succeeded comes first and stays whatever the peer says of itself: without it, one false
-  /// or outdated word would be the end of finding each other. Then those of links that we dialled, what the peer says now, and what
+  /// or outdated word would be the end of finding each other. Then those that the user added, those of links that we dialled, what the peer says now, and what
   /// it said before.
   static func merge(
-    reached: PeerAddress?, dialled: [PeerAddress] = [], claimed: [PeerAddress], known: [PeerAddress] = []
+    reached: PeerAddress?, added: [PeerAddress] = [], dialled: [PeerAddress] = [], claimed: [PeerAddress], known: [PeerAddress] = []
   ) -> [PeerAddress] {
     var merged: [PeerAddress] = []
-    for address in (reached.map { [$0] } ?? []) + dialled + claimed + known where !merged.contains(address) {
+    for address in (reached.map { [$0] } ?? []) + added + dialled + claimed + known where !merged.contains(address) {
       merged.append(address)
     }
     return Array(merged.prefix(PeerAddress.maximumCount))
@@ -30,7 +30,7 @@ extension Peer {
     origins.note(card.addresses, toldOver: scope)
     let rules = dialRules()
     addresses = PeerReach.merge(
-      reached: row.reachedAddress, dialled: links.compactMap(\.dialled), claimed: card.addresses.filter(rules.mayKeep),
+      reached: row.reachedAddress, added: addedAddresses, dialled: links.compactMap(\.dialled), claimed: card.addresses.filter(rules.mayKeep),
       known: old.filter(rules.mayKeep))
     origins.keep(only: addresses)
   }
@@ -41,7 +41,7 @@ extension Peer {
     try? await context.database.setReached(id, address.description)
     if let row = try? await context.database.peer(id) { adopt(row: row) }
     origins.noteReached(address)
-    addresses = PeerReach.merge(reached: address, claimed: addresses)
+    addresses = PeerReach.merge(reached: address, added: addedAddresses, claimed: addresses)
     origins.keep(only: addresses)
   }
 }

@@ -18,6 +18,7 @@ actor PeerServer {
   private var isAnswering = false
   private var sources: [Digest: ServedSource] = [:]
   private var streams: [ConnectionID: TCPStream] = [:]
+  private var sent: [ConnectionID: SentBytes] = [:]
   private var nudges: [ConnectionID: Nudge] = [:]
   private var isStopped = false
   /// Frames on their way to this peer.
@@ -32,10 +33,14 @@ actor PeerServer {
   }
 
   /// What is being served now.
-  func report() -> [(connection: String, name: String, version: UInt64?, bytes: UInt64)] {
-    let source = sources.values.first
-    return streams.keys.map {
-      ($0.hex, source?.manifest.name.text ?? "", source.map { UInt64($0.manifest.version) }, bytesSent)
+  func report() -> [(connection: String, name: String, version: UInt64?, bytes: UInt64, bytesPerSecond: UInt64)] {
+    streams.keys.map { connection in
+      let sent = sent[connection]
+      let source = sent.flatMap { sources[$0.digest] } ?? sources.values.first
+      return (
+        connection.hex, source?.manifest.name.text ?? "", source.map { UInt64($0.manifest.version) }, sent?.bytes ?? 0,
+        sent?.meter.rate ?? 0
+      )
     }
   }
 
@@ -154,6 +159,7 @@ actor PeerServer {
   private func end(_ connection: ConnectionID) async {
     guard let stream = streams.removeValue(forKey: connection) else { return }
     machine.closed(connection)
+    sent[connection] = nil
     await nudges.removeValue(forKey: connection)?.fire()
     await stream.close()
     // With nobody reading, the files are closed; the next want opens them again.
@@ -194,6 +200,7 @@ actor PeerServer {
         try await stream.write(frame: frame, from: 0, count: frame.count, deadline: .after(Self.writeTime))
         unaccounted += sealing.job.plaintextBytes
         bytesSent += UInt64(sealing.job.plaintextBytes)
+        sent[connection, default: SentBytes(sealing.job.digest)].add(sealing.job.plaintextBytes, of: sealing.job.digest)
         await account(&unaccounted, all: false)
       }
     } catch {

@@ -32,7 +32,8 @@ actor Puller {
   private var machine: PullMachine
   private var events: [PullEvent] = []
   private var isDraining = false
-  private var isLinked = false
+  /// Whether the peer can be asked.
+  private(set) var isLinked = false
   /// The peer knows that this pull needs it.
   private var isWaiting = false
   private var streams: [ConnectionID: TCPStream] = [:]
@@ -50,6 +51,10 @@ actor Puller {
   private let finished = Promise<Void>()
   /// What is there is of no use: no attempt can bring the rest.
   private(set) var isHopeless = false
+  /// The user gave it up: what is there goes.
+  private(set) var isAbandoned = false
+  /// Settled once the pull is over and what it leaves is as it stays.
+  nonisolated let ended = Promise<Void>()
 
   init(
     context: NodeContext, peer: Peer, transfer: TransferID, entry: CatalogEntry, order: PullOrder,
@@ -104,6 +109,14 @@ actor Puller {
     guard !finished.isSettled else { return }
     for case .persist(let files) in machine.receive(.stop, at: MonotonicClock.now) { await persist(files) }
     settle(.failure(error))
+  }
+
+  /// Ends the pull and gives up what is there of it. False: it is too late, since the rest runs without the peer.
+  func abandon(_ error: NodeError) async -> Bool {
+    guard !finished.isSettled else { return false }
+    isAbandoned = true
+    await cancel(error)
+    return true
   }
 
   private func settle(_ result: Result<Void, any Error>) {
@@ -197,7 +210,11 @@ actor Puller {
     self.manifest = manifest
     verified.settle(.success(manifest))
     guard let destination = order.destination else { return settle(.success(())) }
-    progress(PullProgress(phase: .examining, source: await peer.row.alias))
+    latest.source = order.alias
+    announce(.examining)
+    // Counted as a job: what it leaves on the disk is known before anybody decides what becomes of it.
+    jobs += 1
+    defer { jobs -= 1 }
     do {
       let site = try await PullSite.prepare(
         manifest, digest: entry.digest, destination: destination, transfer: transfer, peer: peer.id, context: context)

@@ -70,7 +70,10 @@ extension Node {
     let fresh = TransferID.random(context.crypto.randomness)
     guard let target else { return fresh }
     for row in try await context.database.transfers()
-    where row.peer == peer && row.digest == digest && row.destination == target.directory && row.options == target.options {
+    where row.peer == peer && row.digest == digest && row.destination == target.directory && row.options == target.options
+      // Failed: it was canceled, and is about to go.
+      && row.state != .failed
+    {
       guard let id = TransferID(row.id) else { continue }
       guard pulls[id] == nil else {
         throw NodeError(.conflict, "this is being pulled already", hint: "`pawl status` shows how far it is")
@@ -85,20 +88,23 @@ extension Node {
     do {
       let value = try await body()
       await retire(puller)
+      puller.ended.settle(.success(()))
       return value
     } catch {
       await puller.cancel(error)
       await retire(puller)
-      await keepOrDiscard(puller)
+      await keepOrDiscard(puller, because: error)
+      puller.ended.settle(.success(()))
       throw error
     }
   }
 
   /// What an ended pull leaves: a transfer to be resumed, or nothing where that could not help.
-  private func keepOrDiscard(_ puller: Puller) async {
+  private func keepOrDiscard(_ puller: Puller, because error: any Error) async {
     let id = puller.transfer.bytes
+    if await puller.isAbandoned { return await discard(abandoned: puller) }
     guard await puller.isHopeless else {
-      try? await context.database.setTransferState(id, .waiting)
+      try? await context.database.setTransferState(id, .waiting, reason: Self.reason(of: error))
       return
     }
     if let site = await puller.site { try? await context.threads.files.run { try site.partial.discard() } }

@@ -65,8 +65,8 @@ extension Database {
       "UPDATE peer SET name = ?, addresses = ? WHERE id = ?", [name, try PeerRow.encode(addresses), id.column], id)
   }
 
-  /// Records where a handshake that we began has succeeded. Throws `unknownPeer`.
-  public func setReached(_ id: NodeID, _ address: String) throws(StoreError) {
+  /// Records where a handshake that we began has succeeded; nil forgets it. Throws `unknownPeer`.
+  public func setReached(_ id: NodeID, _ address: String?) throws(StoreError) {
     try update("UPDATE peer SET reached = ? WHERE id = ?", [address, id.column], id)
   }
 

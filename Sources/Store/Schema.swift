@@ -22,6 +22,7 @@ enum Schema {
       // What the peer says of itself cannot replace it, so it is a column of its own.
       try db.execute(sql: "ALTER TABLE peer ADD COLUMN reached TEXT")
     }
+    migrator.registerMigration("9") { db in try db.execute(sql: endings) }
     return migrator
   }
 
@@ -93,6 +94,9 @@ enum Schema {
   private static let spent = """
     CREATE TABLE spent_init (hash BLOB PRIMARY KEY, expires INTEGER NOT NULL) STRICT, WITHOUT ROWID;
     """
+
+  /// Why a transfer does not run.
+  private static let endings = "ALTER TABLE transfer ADD COLUMN reason TEXT"
 
   private static let transfers = """
     CREATE TABLE transfer (

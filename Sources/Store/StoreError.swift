@@ -138,7 +138,7 @@ public struct StoreError: Error, Sendable {
     case .noSpace: "free some room and try again; a pull goes on where it was, or begins in another folder"
     case .symlinkInDestination: "remove the link, or pull to another folder"
     case .otherFileSystem: "pull straight to that file system"
-    case .tooManyTickets: "withdraw one, or wait until one expires"
+    case .tooManyTickets: "`pawl tickets` lists them, `pawl tickets revoke ID` takes one back"
     default: nil
     }
   }

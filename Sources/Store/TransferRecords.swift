@@ -40,11 +40,13 @@ public struct TransferRow: Hashable, Sendable {
   public let created: UInt64
   /// ``BootID/current()`` when its resume maps were last trusted.
   public let bootID: String
+  /// Why it does not run, for people; nil: it does, or its node was stopped.
+  public let reason: String?
 
   /// A transfer.
   public init(
     id: [UInt8], peer: NodeID, digest: Digest, reference: String, destination: String, partial: String?, options: [UInt8],
-    plan: [UInt8], state: TransferState, created: UInt64, bootID: String
+    plan: [UInt8], state: TransferState, created: UInt64, bootID: String, reason: String? = nil
   ) {
     self.id = id
     self.peer = peer
@@ -57,6 +59,7 @@ public struct TransferRow: Hashable, Sendable {
     self.state = state
     self.created = created
     self.bootID = bootID
+    self.reason = reason
   }
 }
 

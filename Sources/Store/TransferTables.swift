@@ -32,9 +32,9 @@ extension Database {
     try read { db in try db.rows("SELECT * FROM transfer ORDER BY created, rowid") { try TransferRow($0) } }
   }
 
-  /// Records how far a transfer is. Throws `unknownTransfer`.
-  public func setTransferState(_ id: [UInt8], _ state: TransferState) throws(StoreError) {
-    try update("UPDATE transfer SET state = ? WHERE id = ?", [state.rawValue, id.column])
+  /// Records how far a transfer is, and why it does not run. Throws `unknownTransfer`.
+  public func setTransferState(_ id: [UInt8], _ state: TransferState, reason: String? = nil) throws(StoreError) {
+    try update("UPDATE transfer SET state = ?, reason = ? WHERE id = ?", [state.rawValue, reason, id.column])
   }
 
   /// Records the plan, and where its partial folder is. Throws `unknownTransfer`.
@@ -93,6 +93,7 @@ extension TransferRow {
     self.init(
       id: row.bytes("id"), peer: try row.node("peer"), digest: try row.digest("digest"), reference: row.text("reference"),
       destination: row.text("destination"), partial: row.optionalText("partial"), options: row.bytes("options"),
-      plan: row.bytes("plan"), state: state, created: row.unsigned("created"), bootID: row.text("boot"))
+      plan: row.bytes("plan"), state: state, created: row.unsigned("created"), bootID: row.text("boot"),
+      reason: row.optionalText("reason"))
   }
 }

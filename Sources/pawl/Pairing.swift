@@ -61,7 +61,11 @@ struct Invite: ClientCommand {
     let now = Clock.now
     let left = Units.duration(Double(ticket.expires - min(ticket.expires, now)))
     var remarks = ["it works once, for \(left); on the other machine: pawl join -   (and paste it)"]
-    if isWaiting { remarks.append("waiting for it to be used; Ctrl-C withdraws it") }
+    if isWaiting {
+      remarks.append("waiting for it to be used; Ctrl-C withdraws it")
+    } else if let id = ticket.id {
+      remarks.append("to take it back: pawl tickets revoke \(TerminalText.escape(String(id.prefix(8))))")
+    }
     if output.verbose { remarks.append("addresses in it: " + TerminalText.escape(ticket.addresses.joined(separator: ", "))) }
     return Report([ticket.ticket], remarks: remarks)
   }

@@ -17,7 +17,8 @@ struct Pawl: AsyncParsableCommand {
       """,
     version: Version.program,
     subcommands: [
-      Up.self, Status.self, Identify.self, Invite.self, Join.self, Peers.self, PeerCommand.self, Verify.self, Revoke.self,
-      Share.self, Unshare.self, List.self, Show.self, Pull.self, Check.self, ChangePassphrase.self, PrintVersion.self,
+      Up.self, Status.self, Identify.self, Invite.self, Join.self, Tickets.self, Peers.self, PeerCommand.self, Verify.self,
+      Revoke.self, Share.self, Unshare.self, List.self, Show.self, Pull.self, Transfers.self, Cancel.self, Check.self,
+      Forget.self, ChangePassphrase.self, PrintVersion.self,
     ])
 }

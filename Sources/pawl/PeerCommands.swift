@@ -24,7 +24,7 @@ struct Peers: ClientCommand {
 /// `pawl peer`
 struct PeerCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "peer", abstract: "Change what we know of a peer.", subcommands: [PeerRename.self])
+    commandName: "peer", abstract: "Change what we know of a peer.", subcommands: [PeerRename.self, PeerAddress.self])
 }
 
 /// `pawl peer rename`
@@ -32,7 +32,7 @@ struct PeerRename: ClientCommand {
   static let configuration = CommandConfiguration(
     commandName: "rename", abstract: "Give a peer another alias.")
 
-  @Argument(help: "The alias now.")
+  @Argument(help: "The alias now, or the first 8 or more digits of the node id.")
   var old: String
 
   @Argument(help: "The alias from now on.")
@@ -52,7 +52,7 @@ struct Revoke: ClientCommand {
   static let configuration = CommandConfiguration(
     commandName: "revoke", abstract: "Forget a peer, its sessions and what it may see.")
 
-  @Argument(help: "The peer's alias, or the beginning of its node id.")
+  @Argument(help: PeerArgument.help)
   var peer: String
 
   @OptionGroup var output: OutputOptions
@@ -61,7 +61,10 @@ struct Revoke: ClientCommand {
     try ask(.revoke(RevokeRequest(peer: peer))) { (result: RevokeResult) in
       var line = "\(TerminalText.escape(result.alias)) is forgotten"
       if result.transfersEnded > 0 { line += "; \(Units.plural(result.transfersEnded, "transfer")) ended" }
-      return Report([line], remarks: ["what it has pulled already stays with it"])
+      return Report([line], remarks: [
+          "what it has pulled already stays with it",
+          "to pair again: pawl invite \(TerminalText.escape(result.alias))",
+        ])
     }
   }
 }

@@ -10,7 +10,7 @@ struct Verify: ClientCommand {
       decide with --accept-new or --keep-old.
       """)
 
-  @Argument(help: "The peer's alias, or the beginning of its node id.")
+  @Argument(help: PeerArgument.help)
   var peer: String
 
   @Flag(help: "The numbers are the same: mark the peer as verified.")

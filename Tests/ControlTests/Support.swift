@@ -114,6 +114,25 @@ final class FakeNode: NodeBackend {
     try await waitForever("check")
     return CheckResult(files: [])
   }
+
+  func transfers() async throws -> TransfersResult { TransfersResult(transfers: []) }
+
+  func cancel(_ request: CancelRequest) async throws -> CancelResult {
+    throw Failure(.notFound, "no transfer \(request.id)")
+  }
+
+  func forget(_ request: ForgetRequest) async throws -> ForgetResult {
+    ForgetResult(forgotten: [.init(artifact: request.artifact, version: 1, publisher: "studio", path: "/p")])
+  }
+
+  func peerAddress(_ request: PeerAddressRequest) async throws -> PeerAddressesResult {
+    PeerAddressesResult(
+      peer: request.peer, online: false, addresses: request.add.map { [.init(address: $0, origin: .added)] } ?? [])
+  }
+
+  func tickets(_ request: TicketsRequest) async throws -> TicketsResult {
+    TicketsResult(tickets: [], revoked: request.revoke)
+  }
 }
 
 /// An error whose text must not reach a client.

@@ -8,7 +8,8 @@ import Testing
 
   @Test(arguments: [
     ["bogus"], ["pull"], ["pull", "a/b", "--conflict", "burn"], ["invite", "--expires", "soon"], ["invite", "--expires", "0s"],
-    ["peer", "rename", "one"], ["status", "--loud"], ["share"], ["join", "a", "b"],
+    ["peer", "rename", "one"], ["peer", "address"], ["peer", "address", "a", "add"], ["cancel"], ["forget"],
+    ["tickets", "revoke"], ["tickets", "burn"], ["status", "--loud"], ["share"], ["join", "a", "b"],
   ])
   func aCommandLineThatMakesNoSenseExitsWith2(_ arguments: [String]) async throws {
     let outcome = try await run(arguments)
@@ -28,6 +29,7 @@ import Testing
     ["status"], ["id"], ["invite"], ["join", "pawl1x"], ["peers"], ["peer", "rename", "a", "b"], ["verify", "a"],
     ["revoke", "a"],
     ["share", "."], ["unshare", "a"], ["ls"], ["show", "a"], ["pull", "a/b"], ["check"],
+    ["transfers"], ["cancel", "ab"], ["forget", "a"], ["peer", "address", "a"], ["tickets"], ["tickets", "revoke", "ab"],
   ])
   func withoutANodeEveryVerbExitsWith10AndSaysHowToStartOne(_ arguments: [String]) async throws {
     let outcome = try await run(arguments)
@@ -94,7 +96,7 @@ import Testing
     #expect(help.exit == 0)
     for verb in [
       "up", "status", "id", "invite", "join", "peers", "verify", "revoke", "share", "unshare", "ls", "show", "pull", "check",
-      "passphrase",
+      "passphrase", "transfers", "cancel", "forget", "tickets",
     ] {
       #expect(help.out.contains("  \(verb) "))
     }
