@@ -14,6 +14,8 @@ public struct LineDecoder: Sendable {
   }
 
   private static let newline = UInt8(ascii: "\n")
+  /// Lines up to here are copied out of the buffer, which stays for the next ones.
+  private static let copiedBytes = 1 << 20
 
   private let maximumBytes: Int
   private var buffer: [UInt8] = []
@@ -46,6 +48,10 @@ public struct LineDecoder: Sendable {
         guard pendingBytes <= maximumBytes else { throw TooLong(maximumBytes: maximumBytes) }
         return nil
       }
+      // A long line that is alone here leaves as it is, without a copy.
+      if start == 0, end + 1 == buffer.count, end <= maximumBytes, end > Self.copiedBytes {
+        return takeAll()
+      }
       var line = buffer[start..<end]
       start = end + 1
       searched = start
@@ -53,5 +59,15 @@ public struct LineDecoder: Sendable {
       if line.last == UInt8(ascii: "\r") { line.removeLast() }
       if !line.isEmpty { return Array(line) }
     }
+  }
+
+  private mutating func takeAll() -> [UInt8] {
+    var line = buffer
+    buffer = []
+    start = 0
+    searched = 0
+    line.removeLast()
+    if line.last == UInt8(ascii: "\r") { line.removeLast() }
+    return line
   }
 }

@@ -44,10 +44,38 @@ public enum Lines {
   public static func event(_ event: Event) throws -> [UInt8] { try line(Typed(kind: .event, body: event)) }
 
   /// The line of a result, with its newline.
-  public static func result(_ result: some ResultBody) throws -> [UInt8] { try line(Typed(kind: .result, body: result)) }
+  public static func result(_ result: some ResultBody) throws -> [UInt8] { try pieces(result).joined }
+
+  /// The line of a result, to be written as it is made.
+  public static func pieces(_ result: some ResultBody) throws -> LinePieces {
+    guard let long = result as? any LongResult else { return LinePieces(try line(Typed(kind: .result, body: result))) }
+    return try pieces(long: long)
+  }
+
+  private static func pieces<Body: LongResult>(long result: Body) throws -> LinePieces {
+    var short = result
+    short.entries = []
+    return LinePieces(try line(Typed(kind: .result, body: short)), list: Body.listKey, result.entries)
+  }
 
   /// The line of a failure, with its newline.
-  public static func failure(_ failure: Failure) -> [UInt8] {
+  public static func failure(_ failure: Failure) -> [UInt8] { pieces(failure).joined }
+
+  /// The line of a failure, to be written as it is made.
+  public static func pieces(_ failure: Failure) -> LinePieces {
+    var short = failure
+    if let placed = failure.placed {
+      short.placed?.files = []
+      return LinePieces(bare(short), list: PullResult.listKey, placed.files)
+    }
+    if let checked = failure.checked {
+      short.checked?.files = []
+      return LinePieces(bare(short), list: CheckResult.listKey, checked.files)
+    }
+    return LinePieces(bare(failure))
+  }
+
+  private static func bare(_ failure: Failure) -> [UInt8] {
     if let line = try? line(Typed(kind: .error, body: failure)) { return line }
     // Only a result that hangs on the failure can be at fault (an infinite number): the failure itself is texts.
     let bare = Failure(failure.code, failure.message, hint: failure.hint)
@@ -69,16 +97,31 @@ public enum Lines {
   }
 
   /// Reads a node's line. A line that makes no sense throws a ``Failure``.
-  public static func readReply<Body: ResultBody>(_ line: [UInt8], as body: Body.Type = Body.self) throws(Failure) -> Reply<Body>
-  {
+  ///
+  /// - Parameter withLists: false leaves the list of a long line out, for a caller who passes the line on and wants to know no
+  ///   more than what it is.
+  public static func readReply<Body: ResultBody>(
+    _ line: [UInt8], as body: Body.Type = Body.self, withLists: Bool = true
+  ) throws(Failure) -> Reply<Body> {
     do {
-      let decoder = JSONDecoder()
-      let line = Data(line)
-      return switch try decoder.decode(Typing.self, from: line).type {
-      case .progress: .progress(try decoder.decode(Progress.self, from: line))
-      case .event: .event(try decoder.decode(Event.self, from: line))
-      case .result: .result(try decoder.decode(Body.self, from: line))
-      case .error: .failure(try decoder.decode(Failure.self, from: line))
+      let key = (Body.self as? any LongResult.Type)?.listKey
+      guard let long = LongLine(line, keys: Set([key, PullResult.listKey].compactMap { $0 })) else {
+        return try read(Data(line))
+      }
+      let reply: Reply<Body> = try read(Data(long.rest))
+      guard withLists else { return reply }
+      switch reply {
+      case .result(let body):
+        guard let full = try (body as? any LongResult).map({ try filled($0, long, line) }) as? Body else { return reply }
+        return .result(full)
+      case .failure(var failure):
+        if failure.placed != nil {
+          failure.placed?.files = try entries(long, line)
+        } else if failure.checked != nil {
+          failure.checked?.files = try entries(long, line)
+        }
+        return .failure(failure)
+      case .progress, .event: return reply
       }
     } catch {
       throw Failure(
@@ -87,12 +130,49 @@ public enum Lines {
     }
   }
 
+  private static func read<Body: ResultBody>(_ line: Data) throws -> Reply<Body> {
+    let decoder = JSONDecoder()
+    return switch try decoder.decode(Typing.self, from: line).type {
+    case .progress: .progress(try decoder.decode(Progress.self, from: line))
+    case .event: .event(try decoder.decode(Event.self, from: line))
+    case .result: .result(try decoder.decode(Body.self, from: line))
+    case .error: .failure(try decoder.decode(Failure.self, from: line))
+    }
+  }
+
+  private static func filled<Body: LongResult>(_ body: Body, _ long: LongLine, _ line: [UInt8]) throws -> Body {
+    var body = body
+    body.entries = try entries(long, line)
+    return body
+  }
+
+  private static func entries<Entry: Decodable>(_ long: LongLine, _ line: [UInt8]) throws -> [Entry] {
+    var entries: [Entry] = []
+    entries.reserveCapacity(long.portions.count * LinePieces.entriesPerPiece)
+    let decoder = JSONDecoder()
+    for portion in long.portions {
+      var list = Data(capacity: portion.count + 2)
+      list.append(UInt8(ascii: "["))
+      list.append(contentsOf: line[portion])
+      list.append(UInt8(ascii: "]"))
+      entries += try decoder.decode([Entry].self, from: list)
+    }
+    return entries
+  }
+
   private static func line(_ value: some Encodable) throws -> [UInt8] {
+    try json(value) + [UInt8(ascii: "\n")]
+  }
+
+  /// Entries of a list as they stand on a line, without the brackets around them.
+  static func elements(_ entries: [some Encodable]) throws -> [UInt8] {
+    Array(try json(entries).dropFirst().dropLast())
+  }
+
+  private static func json(_ value: some Encodable) throws -> [UInt8] {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    var line = escaped(Array(try encoder.encode(value)))
-    line.append(UInt8(ascii: "\n"))
-    return line
+    return escaped(Array(try encoder.encode(value)))
   }
 
   /// Such characters stand only within quotes, where `\u` may replace them.

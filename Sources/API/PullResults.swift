@@ -30,11 +30,14 @@ public struct PullResult: ResultBody {
   public var readBack: ReadBack
   /// Manifest paths that were left alone because something different is there.
   public var skipped: [String]
+  /// What a user should know of the files that are there, one line each: malformed models, files that can run code.
+  public var warnings: [String]
 
   /// What was placed. `seconds` is kept to the millisecond.
   public init(
     artifact: String, version: UInt32, digest: String, path: String, files: [FileEntry], bytes: UInt64,
-    bytesTransferred: UInt64, seconds: Double, sources: [String], readBack: ReadBack, skipped: [String] = []
+    bytesTransferred: UInt64, seconds: Double, sources: [String], readBack: ReadBack, skipped: [String] = [],
+    warnings: [String] = []
   ) {
     self.artifact = artifact
     self.version = version
@@ -47,10 +50,11 @@ public struct PullResult: ResultBody {
     self.sources = sources
     self.readBack = readBack
     self.skipped = skipped
+    self.warnings = warnings
   }
 
   private enum CodingKeys: String, CodingKey {
-    case artifact, version, digest, path, files, bytes, seconds, sources, skipped
+    case artifact, version, digest, path, files, bytes, seconds, sources, skipped, warnings
     case bytesTransferred = "bytes_transferred"
     case readBack = "read_back"
   }

@@ -1,25 +1,32 @@
 /// One file of a `share` or `pull` result.
 public struct FileEntry: Codable, Hashable, Sendable {
-  /// As the manifest names it.
+  /// As the manifest names it. Where a pull had to give it another name: what it is called in the artifact's folder.
   public var path: String
+  /// As the manifest names it, where ``path`` is another.
+  public var artifactPath: String?
   /// In bytes.
   public var size: UInt64
   /// In hex, computed here; nil (`null` in JSON) while it is not computed yet.
   public var sha256: String?
 
   /// A file.
-  public init(path: String, size: UInt64, sha256: String?) {
+  public init(path: String, artifactPath: String? = nil, size: UInt64, sha256: String?) {
     self.path = path
+    self.artifactPath = artifactPath
     self.size = size
     self.sha256 = sha256
   }
 
-  private enum CodingKeys: String, CodingKey { case path, size, sha256 }
+  private enum CodingKeys: String, CodingKey {
+    case path, size, sha256
+    case artifactPath = "artifact_path"
+  }
 
   /// Writes the fields; a missing hash is `null`, not left out.
   public func encode(to encoder: any Encoder) throws {
     var fields = encoder.container(keyedBy: CodingKeys.self)
     try fields.encode(path, forKey: .path)
+    try fields.encodeIfPresent(artifactPath, forKey: .artifactPath)
     try fields.encode(size, forKey: .size)
     try fields.encode(sha256, forKey: .sha256)
   }

@@ -68,24 +68,29 @@ public struct FormatFacts: Hashable, Sendable {
 }
 
 /// Collects a file's beginning while it streams past, and says at its end what the file is.
-struct FormatProbe: Sendable {
+public struct FormatProbe: Sendable {
   private let path: SafePath
   private let fileBytes: UInt64
   private var head: [UInt8] = []
   /// How many bytes of the beginning are wanted.
   private var wanted = FileFormat.headBytes
 
-  init(path: SafePath, fileBytes: UInt64) {
+  /// A probe before the first byte of a file of so many bytes.
+  public init(path: SafePath, fileBytes: UInt64) {
     self.path = path
     self.fileBytes = fileBytes
   }
 
-  mutating func append(_ bytes: Span<UInt8>) {
+  /// Takes the file's next bytes; what lies behind its header is of no interest.
+  public mutating func append(_ bytes: Span<UInt8>) {
     take(bytes, from: 0)
   }
 
+  /// How many bytes more it needs, once it has seen the first ``FileFormat/headBytes`` or the whole file.
+  public var missingBytes: Int { max(0, min(wanted, Int(clamping: fileBytes)) - head.count) }
+
   /// The kind, and the facts if it is a safetensors file.
-  consuming func finish() -> (FileKind, FormatFacts?) {
+  public consuming func finish() -> (FileKind, FormatFacts?) {
     let kind = FileFormat.kind(path: path, head: head.span)
     guard kind == .safetensors else { return (kind, nil) }
     guard let length = headerBytes, head.count >= 8 + length else { return (kind, .malformed) }

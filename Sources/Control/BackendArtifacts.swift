@@ -103,7 +103,9 @@ extension NodeAdapter {
 }
 
 extension FileEntry {
-  init(_ file: FileSummary) { self.init(path: file.path, size: file.sizeBytes, sha256: file.sha256) }
+  init(_ file: FileSummary) {
+    self.init(path: file.path, artifactPath: file.artifactPath, size: file.sizeBytes, sha256: file.sha256)
+  }
 }
 
 extension PullResult {
@@ -111,7 +113,8 @@ extension PullResult {
     self.init(
       artifact: pull.name, version: UInt32(clamping: pull.version), digest: pull.digest, path: pull.path,
       files: pull.files.map(FileEntry.init), bytes: pull.bytes, bytesTransferred: pull.bytesTransferred,
-      seconds: pull.seconds, sources: pull.sources, readBack: pull.isReadBack ? .verified : .pending, skipped: pull.skipped)
+      seconds: pull.seconds, sources: pull.sources, readBack: pull.isReadBack ? .verified : .pending, skipped: pull.skipped,
+      warnings: pull.warnings)
   }
 }
 

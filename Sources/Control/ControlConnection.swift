@@ -33,7 +33,7 @@ actor ControlConnection {
       // Where the next line would begin is not known any more.
       let limit = LineDecoder.maximumRequestBytes
       await ReplyWriter(stream, on: loop).end(
-        Lines.failure(Failure(.usage, "the request is longer than \(limit) bytes")))
+        Lines.pieces(Failure(.usage, "the request is longer than \(limit) bytes")))
     } catch {
       logger.debug("control connection ended", metadata: ["reason": "\(error)"])
     }
@@ -52,7 +52,7 @@ actor ControlConnection {
     let writer = ReplyWriter(stream, on: loop)
     let request: Request
     do { request = try Lines.readRequest(line) } catch {
-      return await writer.end(Lines.failure(error))
+      return await writer.end(Lines.pieces(error))
     }
     logger.debug("request", metadata: ["verb": "\(request.verb)"])
     await withTaskGroup(of: Step.self) { group in
@@ -74,12 +74,12 @@ actor ControlConnection {
   /// Not on this actor: while a backend is at work the connection reads on.
   private nonisolated func perform(_ request: Request, _ writer: ReplyWriter) async {
     async let pump: Void = writer.pump()
-    let line: [UInt8]
+    let line: LinePieces
     do {
       let result = try await backend.perform(request, replies: writer.replies)
-      line = try Lines.result(result)
+      line = try Lines.pieces(result)
     } catch {
-      line = Lines.failure(failure(error, of: request))
+      line = Lines.pieces(failure(error, of: request))
     }
     writer.finish()
     await pump

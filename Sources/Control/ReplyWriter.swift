@@ -45,11 +45,15 @@ struct ReplyWriter: Sendable {
   func finish() { progress.finish() }
 
   /// Writes the last line. A cancelled task still gets it out, if the client takes it at once.
-  func end(_ line: [UInt8]) async {
+  func end(_ line: LinePieces) async {
     guard Task.isCancelled else {
-      try? await stream.write(line)
+      for piece in line { guard (try? await stream.write(piece)) != nil else { return } }
       return
     }
-    await Task { try? await stream.write(line, deadline: .after(Self.lastLineTimeout)) }.value
+    await Task {
+      for piece in line {
+        guard (try? await stream.write(piece, deadline: .after(Self.lastLineTimeout))) != nil else { return }
+      }
+    }.value
   }
 }

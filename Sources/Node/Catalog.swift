@@ -1,4 +1,5 @@
 internal import Artifact
+internal import EventLoop
 internal import Primitives
 internal import Session
 internal import Store
@@ -56,8 +57,9 @@ extension Node {
     guard let artifact = try await context.database.published(name: parsed.name.text, version: parsed.version) else {
       throw NodeError(.notFound, "nothing is shared as \(parsed)", hint: "`pawl ls` lists what is")
     }
+    let manifest = try await context.threads.files.run { try Manifest(decoding: artifact.manifest.span) }
     return ManifestReport(
-      manifest: try Manifest(decoding: artifact.manifest.span), digest: artifact.digest,
+      manifest: manifest, digest: artifact.digest,
       publisherAlias: configuration.name, isOwn: true, audience: try await audience(of: artifact.name))
   }
 }

@@ -121,8 +121,7 @@ extension Node {
   /// What was half fetched from a revoked peer is of no use any more.
   func discard(_ revoked: Revoked?) async {
     for transfer in revoked?.transfers ?? [] where !transfer.plan.isEmpty {
-      guard let plan = try? PlacementPlan(decoding: transfer.plan) else { continue }
-      try? await context.threads.files.run { try PartialFolder.discard(plan) }
+      try? await context.threads.files.run { try PartialFolder.discard(PlacementPlan(decoding: transfer.plan)) }
     }
   }
 

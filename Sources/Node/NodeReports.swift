@@ -120,6 +120,8 @@ public struct PullSummary: Sendable {
   public let isReadBack: Bool
   /// Manifest paths left alone because something different is there.
   public let skipped: [String]
+  /// What the user should know of the files that are there, a line each.
+  public let warnings: [String]
 }
 
 /// One file as `check` found it.

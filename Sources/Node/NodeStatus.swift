@@ -8,15 +8,18 @@ internal import Wire
 extension Node {
   /// How far a pull that does not run had come when that was last recorded: bytes that are there, and bytes in all.
   func waiting(_ row: TransferRow) async throws -> (bytes: UInt64, total: UInt64) {
-    guard let plan = try? PlacementPlan(decoding: row.plan) else { return (0, 0) }
     let maps = try await context.database.resumeMaps(row.id)
-    let sizes = Dictionary(plan.files.map { ($0.index, $0.sizeBytes) }, uniquingKeysWith: { first, _ in first })
-    let wanted = plan.toFetch.map { file -> (there: UInt64, size: UInt64) in
-      let size = sizes[file] ?? 0
-      let chunks = (maps[file] ?? []).reduce(0) { $0 + $1.nonzeroBitCount }
-      return (min(size, UInt64(chunks) * UInt64(plan.chunkBytes)), size)
+    return try await context.threads.files.run {
+      guard let plan = try? PlacementPlan(decoding: row.plan) else { return (0, 0) }
+      var there: UInt64 = 0
+      var total: UInt64 = 0
+      for file in plan.files where file.isFetched {
+        let chunks = (maps[file.index] ?? []).reduce(0) { $0 + $1.nonzeroBitCount }
+        there += min(file.sizeBytes, UInt64(chunks) * UInt64(plan.chunkBytes))
+        total += file.sizeBytes
+      }
+      return (there, total)
     }
-    return (wanted.reduce(0) { $0 + $1.there }, wanted.reduce(0) { $0 + $1.size })
   }
 
   /// What the node does at this moment.

@@ -24,19 +24,19 @@ struct PullSite: Sendable {
     if let row = try await context.database.transfer(transfer.bytes), !row.plan.isEmpty {
       if let site = try await resume(row, manifest, context: context) { return site }
     }
-    let wanted = try destination.selection(manifest).map { WantedFile(index: $0, manifest.files[$0]) }
     let folder = manifest.isSingleFile ? nil : manifest.name.text
-    let emptyFolders = try destination.emptyFolders(manifest)
-    let plan = try await context.threads.files.run {
-      try PlacementPlan.make(
+    let (plan, record) = try await context.threads.files.run {
+      let wanted = try destination.selection(manifest).map { WantedFile(index: $0, manifest.files[$0]) }
+      let plan = try PlacementPlan.make(
         destination: destination.directory, folder: folder, files: wanted, chunkBytes: manifest.chunkBytes,
-        rule: destination.rule, shortID: String(transfer.hex.prefix(8)), emptyFolders: emptyFolders)
+        rule: destination.rule, shortID: String(transfer.hex.prefix(8)), emptyFolders: destination.emptyFolders(manifest))
+      return (plan, plan.encoded())
     }
     // The record first: whatever is on disk after a crash is then known and can be resumed or removed.
     try await context.database.saveTransfer(
       TransferRow(
         id: transfer.bytes, peer: peer, digest: digest, reference: "\(manifest.name)@v\(manifest.version)",
-        destination: destination.directory, partial: plan.partial, options: destination.options, plan: try plan.encoded(),
+        destination: destination.directory, partial: plan.partial, options: destination.options, plan: record,
         state: .running, created: context.now, bootID: BootID.current()))
     do {
       let partial = try await context.threads.files.run { try PartialFolder.create(plan) }
@@ -49,23 +49,29 @@ struct PullSite: Sendable {
 
   /// Takes up an earlier attempt; nil if its partial folder is gone.
   private static func resume(_ row: TransferRow, _ manifest: Manifest, context: NodeContext) async throws -> PullSite? {
-    let plan = try PlacementPlan(decoding: row.plan)
-    let reopened: (folder: PartialFolder, lost: [Int])
-    do { reopened = try await context.threads.files.run { try PartialFolder.reopen(plan) } } catch let error as StoreError
-      where error.code == .doesNotExist
-    {
+    let bits = try await context.database.resumeMaps(row.id)
+    let site: PullSite
+    let record: [UInt8]?
+    do {
+      (site, record) = try await context.threads.files.run {
+        let stored = try PlacementPlan(decoding: row.plan)
+        // What lay there when the plan was made may have been removed or changed since.
+        let plan = try stored.judgedAgain()
+        let reopened = try PartialFolder.reopen(plan)
+        var map = ResumeMap(manifest: manifest)
+        for (file, bits) in bits where file < manifest.files.count { try map.load(file: file, bits: bits) }
+        for file in reopened.lost { map.clear(file: file) }
+        let site = PullSite(
+          plan: plan, partial: reopened.folder, map: map, mustRehash: row.bootID != BootID.current(),
+          resumedBytes: plan.toFetch.reduce(UInt64(0)) { $0 + map.verifiedBytes(file: $1) })
+        return (site, plan == stored ? nil : plan.encoded())
+      }
+    } catch let error as StoreError where error.code == .doesNotExist {
       try await context.database.deleteTransfer(row.id)
       return nil
     }
-    var map = ResumeMap(manifest: manifest)
-    for (file, bits) in try await context.database.resumeMaps(row.id) where file < manifest.files.count {
-      try map.load(file: file, bits: bits)
-    }
-    for file in reopened.lost { map.clear(file: file) }
-    let boot = BootID.current()
-    let resumed = plan.toFetch.reduce(UInt64(0)) { $0 + map.verifiedBytes(file: $1) }
+    if let record { try await context.database.setTransferPlan(row.id, plan: record, partial: site.plan.partial) }
     try await context.database.setTransferState(row.id, .running)
-    return PullSite(
-      plan: plan, partial: reopened.folder, map: map, mustRehash: row.bootID != boot, resumedBytes: resumed)
+    return site
   }
 }

@@ -156,13 +156,16 @@ actor Puller {
 
   private func drain() async {
     while !events.isEmpty {
-      let event = events.removeFirst()
-      guard !finished.isSettled else { continue }
-      let actions = machine.receive(event, at: MonotonicClock.now)
-      if case .granted = event { wakeParked() }
-      // Reported once the machine has counted it, and before anything waits.
-      if case .verified(let ticket) = event { report(moved: ticket.file) }
-      for action in actions where !finished.isSettled { await perform(action) }
+      // All that waits at once: taking the first off an array moves the rest.
+      let batch = events
+      events = []
+      for event in batch where !finished.isSettled {
+        let actions = machine.receive(event, at: MonotonicClock.now)
+        if case .granted = event { wakeParked() }
+        // Reported once the machine has counted it, and before anything waits.
+        if case .verified(let ticket) = event { report(moved: ticket.file) }
+        for action in actions where !finished.isSettled { await perform(action) }
+      }
     }
     isDraining = false
   }
@@ -179,7 +182,8 @@ actor Puller {
       unopened[connection] = nil
       if let stream = streams.removeValue(forKey: connection) { await stream.close() }
     case .manifest(let bytes, _):
-      do { await accept(try SignedManifest(encoded: bytes.span)) } catch { post(.manifestBad("it is malformed")) }
+      let signed = try? await context.threads.files.run { try SignedManifest(encoded: bytes.span) }
+      if let signed { await accept(signed) } else { post(.manifestBad("it is malformed")) }
     case .verifyLeafList(let file, let bytes): verify(leafList: bytes, file: file)
     case .rehash(let file, let leaves): rehash(file, leaves)
     case .drop(_, let failure):
@@ -210,20 +214,29 @@ actor Puller {
     self.manifest = manifest
     verified.settle(.success(manifest))
     guard let destination = order.destination else { return settle(.success(())) }
+    // In a task of its own: the caller still holds the manifest's bytes, and they are needed no longer. Counted as a job: what it
+    // leaves on the disk is known before anybody decides what becomes of it.
+    jobs += 1
+    Task {
+      await self.prepare(manifest, for: destination)
+      self.jobs -= 1
+    }
+  }
+
+  /// Looks at the disk, and tells the machine what is to be fetched.
+  private func prepare(_ manifest: Manifest, for destination: PullDestination) async {
     latest.source = order.alias
     announce(.examining)
-    // Counted as a job: what it leaves on the disk is known before anybody decides what becomes of it.
-    jobs += 1
-    defer { jobs -= 1 }
     do {
       let site = try await PullSite.prepare(
         manifest, digest: entry.digest, destination: destination, transfer: transfer, peer: peer.id, context: context)
+      // With 100,000 files this takes as long as a frame may: not on the loop.
+      let plan = try await context.threads.files.run {
+        PullPlan(manifest: manifest, selection: site.plan.toFetch, verified: site.map, mustRehash: site.mustRehash)
+      }
       self.site = site
       meter.begin(resumed: site.resumedBytes)
-      post(
-        .plan(
-          PullPlan(
-            manifest: manifest, selection: site.plan.toFetch, verified: site.map, mustRehash: site.mustRehash)))
+      post(.plan(plan))
     } catch { settle(.failure(error)) }
   }
 

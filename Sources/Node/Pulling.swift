@@ -126,31 +126,25 @@ extension Node {
     await puller.announce(.placing)
     let id = puller.transfer.bytes
     try await context.database.setTransferState(id, .placing)
-    let placed = try await context.threads.files.run {
+    let outcome = try await context.threads.files.run {
       try site.partial.finish(site.plan.toFetch)
-      return try site.partial.place()
+      return PlacementOutcome(try site.partial.place(), of: manifest)
     }
-    let there = placed.filter { $0.outcome != .conflict }
+    let there = outcome.there
     let path =
       site.plan.files.count == 1 && site.plan.folder == nil ? there.first?.path ?? site.plan.resultPath : site.plan.resultPath
     let holding = Holding(
       digest: puller.entry.digest, name: manifest.name.text, version: manifest.version,
       publisher: NodeID(manifest.publisher), peer: puller.peer.id, path: path, delivered: context.now)
-    let files = there.map { file in
-      HoldingFile(
-        index: file.index, path: file.path, sizeBytes: manifest.files[file.index].sizeBytes,
-        expected: manifest.files[file.index].sha256)
-    }
     let number =
-      files.isEmpty
-      ? 0 : try await context.database.recordDelivery(transfer: id, holding: holding, files: files)
-    if files.isEmpty { try await context.database.deleteTransfer(id) }
+      there.isEmpty
+      ? 0 : try await context.database.recordDelivery(transfer: id, holding: holding, files: outcome.records)
+    if there.isEmpty { try await context.database.deleteTransfer(id) }
     context.logger.info(
       "placed", metadata: ["artifact": "\(manifest.name.text)", "version": "\(manifest.version)", "files": "\(there.count)"])
     return Delivery(
       manifest: manifest, holding: number, path: path, placed: there,
-      skipped: placed.filter { $0.outcome == .conflict }.map { manifest.files[$0.index].path.text }
-        + site.partial.foldersLeftAlone)
+      skipped: outcome.skipped + site.partial.foldersLeftAlone, warnings: outcome.warnings)
   }
 
   private func readBack(
@@ -178,19 +172,15 @@ extension Node {
   }
 
   private func summary(of delivery: Delivery, puller: Puller, isReadBack: Bool, began: Duration) async -> PullSummary {
-    let computed = (try? await context.database.holdingFiles(delivery.holding)) ?? []
-    let hashes = Dictionary(computed.map { ($0.index, $0) }, uniquingKeysWith: { first, _ in first })
+    let verified = (try? await context.database.verifiedFiles(delivery.holding)) ?? []
+    let files = try? await context.threads.files.run { delivery.summaries(verified: verified) }
     return PullSummary(
       name: delivery.manifest.name.text, version: UInt64(delivery.manifest.version), digest: puller.entry.digest.hex,
       path: delivery.path,
-      files: delivery.placed.map { file in
-        FileSummary(
-          path: delivery.manifest.files[file.index].path.text, sizeBytes: delivery.manifest.files[file.index].sizeBytes,
-          sha256: hashes[file.index].flatMap { $0.state == .verified ? $0.computed?.hex : nil })
-      },
+      files: files ?? delivery.summaries(verified: verified),
       bytes: delivery.bytes, bytesTransferred: await puller.bytesTransferred,
       seconds: (MonotonicClock.now - began) / .seconds(1), sources: [puller.order.alias], isReadBack: isReadBack,
-      skipped: delivery.skipped)
+      skipped: delivery.skipped, warnings: delivery.warnings)
   }
 }
 
@@ -202,6 +192,18 @@ struct Delivery: Sendable {
   let path: String
   let placed: [PlacedFile]
   let skipped: [String]
+  let warnings: [String]
 
   var bytes: UInt64 { placed.reduce(0) { $0 + manifest.files[$1.index].sizeBytes } }
+
+  /// What is told of each file; `verified` are those that were read back and are what the manifest says: for them its hash is
+  /// one that was computed here.
+  func summaries(verified: Set<Int>) -> [FileSummary] {
+    placed.map { file in
+      let claim = manifest.files[file.index]
+      return FileSummary(
+        path: file.placedAs ?? claim.path.text, artifactPath: file.placedAs == nil ? nil : claim.path.text,
+        sizeBytes: claim.sizeBytes, sha256: verified.contains(file.index) ? claim.sha256.hex : nil)
+    }
+  }
 }

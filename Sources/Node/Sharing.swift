@@ -39,8 +39,10 @@ public struct ShareCommand: Sendable {
 
 /// A file as a result names it.
 public struct FileSummary: Sendable {
-  /// Path in the artifact. Unescaped.
+  /// Path in the artifact; of a pulled file that had to take another name, where it is in the artifact's folder. Unescaped.
   public let path: String
+  /// Its path in the artifact, where ``path`` is another.
+  public var artifactPath: String?
   /// Bytes.
   public let sizeBytes: UInt64
   /// SHA-256 in hex, computed on this machine; nil while that is still to come.
@@ -130,18 +132,19 @@ extension Node {
     var aliases: [String] = []
     for id in audience.peers { aliases.append(await alias(of: id)) }
     context.logger.info("shared", metadata: ["artifact": "\(name.text)", "version": "\(published.version)", "new": "\(isNew)"])
-    let warnings = hashed.filter { $0.facts.format?.isMalformed == true }.map {
-      "\($0.file.path) has a malformed safetensors header"
+    let (files, links, warnings) = try await context.threads.files.run {
+      let files = hashed.map {
+        FileSummary(path: $0.file.path.text, sizeBytes: $0.file.identity.sizeBytes, sha256: $0.facts.sha256.hex)
+      }
+      let links = tree.files.filter(\.isLink).map {
+        LinkSummary(path: $0.path.text, target: SourceFolder.path(of: $0.source, root: tree.root))
+      }
+      let malformed = hashed.filter { $0.facts.format?.isMalformed == true }
+      return (files, links, malformed.map { "\($0.file.path) has a malformed safetensors header" })
     }
     return ShareSummary(
       name: name.text, version: UInt64(published.version), digest: published.digest.hex,
-      files: hashed.map {
-        FileSummary(path: $0.file.path.text, sizeBytes: $0.file.identity.sizeBytes, sha256: $0.facts.sha256.hex)
-      },
-      emptyFolders: tree.emptyFolders.map(\.text),
-      links: tree.files.filter(\.isLink).map {
-        LinkSummary(path: $0.path.text, target: SourceFolder.path(of: $0.source, root: tree.root))
-      },
+      files: files, emptyFolders: tree.emptyFolders.map(\.text), links: links,
       leftOut: (tree.leftOut.paths, tree.leftOut.count), isNew: isNew, audience: aliases.sorted(), isForAll: audience.isAll,
       warnings: warnings)
   }
@@ -151,34 +154,25 @@ extension Node {
   ) async throws -> (artifact: PublishedArtifact, isNew: Bool) {
     while true {
       let latest = try await context.database.latest(name.text)
-      let previous = try latest.map { try Manifest(decoding: $0.manifest.span) }
-      var builder = ManifestBuilder(name: name, chunkBytes: chunkBytes, isFolder: tree.isFolder)
-      for file in hashed {
-        builder.add(
-          ManifestFile(
-            path: file.file.path, sizeBytes: file.file.identity.sizeBytes,
-            mode: file.file.isExecutable ? .executable : .regular, facts: file.facts))
+      // With 100,000 files each step of this takes longer than the loop may be kept.
+      let draft = try await context.threads.files.run { [context, id] in
+        try ShareDraft(
+          name: name, note: note, chunkBytes: chunkBytes, tree: tree, hashed: hashed, latest: latest, publisher: id,
+          context: context)
       }
-      for folder in tree.emptyFolders { builder.add(emptyFolder: folder) }
-      let manifest = try builder.build(
-        version: (previous?.version ?? 0) + 1, previous: latest?.digest, publisher: id.digest, created: context.now,
-        note: note ?? "")
-      let files = hashed.enumerated().map { index, file in file.published(index: index) }
-      if let latest, let previous, previous.hasSameContents(as: manifest), note == nil || note == previous.note {
+      if let latest, draft.isUnchanged {
         // The same bytes, perhaps in another place or written anew: from now on they are read where they are now.
         let here = PublishedArtifact(
           name: latest.name, version: latest.version, digest: latest.digest, manifest: latest.manifest,
           signature: latest.signature, root: tree.root, isFolder: tree.isFolder, created: latest.created)
-        try await context.database.publish(here, files: files, audience: members)
+        try await context.database.publish(here, files: draft.files, audience: members)
         for server in servers.values { await server.forget(latest.digest) }
         return (here, latest.isWithdrawn)
       }
-      let bytes = try manifest.encoded()
-      let signature = try context.identity.sign(kind: .manifest, body: bytes, crypto: context.crypto)
       let artifact = PublishedArtifact(
-        name: name.text, version: manifest.version, digest: SHA256Hash.hash(bytes), manifest: bytes,
-        signature: signature, root: tree.root, isFolder: tree.isFolder, created: manifest.created)
-      do { try await context.database.publish(artifact, files: files, audience: members) } catch {
+        name: name.text, version: draft.version, digest: draft.digest, manifest: draft.bytes,
+        signature: draft.signature, root: tree.root, isFolder: tree.isFolder, created: draft.created)
+      do { try await context.database.publish(artifact, files: draft.files, audience: members) } catch {
         // Somebody shared the same name at the same time: theirs is now the previous version.
         guard error.code == .versionTaken else { throw error }
         continue

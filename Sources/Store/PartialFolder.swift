@@ -18,7 +18,6 @@ public final class PartialFolder: Sendable {
   let plan: PlacementPlan
   let destination: Destination
   let folder: Descriptor
-  private let files: [Int: PlannedFile]
   private let pool = DescriptorPool()
   /// Large files, and whether they can be written past the page cache.
   private let direct = Locked<[Int: DirectFile?]>([:])
@@ -41,7 +40,6 @@ public final class PartialFolder: Sendable {
     self.plan = plan
     self.destination = destination
     self.folder = folder
-    files = Dictionary(plan.files.filter(\.isFetched).map { ($0.index, $0) }, uniquingKeysWith: { first, _ in first })
   }
 
   /// Checks the room and makes the folder. Throws `noSpace` before a byte moves, `noPermission`, `notAFolder`, `insecure`.
@@ -141,7 +139,7 @@ public final class PartialFolder: Sendable {
 
   /// Starts writing a file's bytes to the disk without waiting, so that ``finish(_:)`` has less to wait for.
   public func startWriteOut(file: Int) {
-    guard let planned = files[file], let descriptor = try? descriptor(planned, create: false) else { return }
+    guard let planned = try? planned(file), let descriptor = try? descriptor(planned, create: false) else { return }
     _ = sys_sync_file_range(descriptor.raw, 0, 0)
   }
 
@@ -169,7 +167,9 @@ public final class PartialFolder: Sendable {
   }
 
   private func planned(_ file: Int) throws(StoreError) -> PlannedFile {
-    guard let planned = files[file] else { throw StoreError(.io, path, detail: "file \(file) is not part of this transfer") }
+    guard let planned = plan.file(file), planned.isFetched else {
+      throw StoreError(.io, path, detail: "file \(file) is not part of this transfer")
+    }
     return planned
   }
 

@@ -18,6 +18,19 @@ public struct PlacedFile: Hashable, Sendable {
   public let path: String
   /// The outcome.
   public let outcome: Outcome
+  /// Its path below the artifact's folder where that is not the manifest's: a numbered name, since another file has its own.
+  public let placedAs: String?
+}
+
+extension PlacementPlan {
+  /// What became of a file; `target` is where it is, if not where it was planned.
+  func placed(_ file: PlannedFile, _ outcome: PlacedFile.Outcome, at target: String? = nil) -> PlacedFile {
+    let target = target ?? file.target
+    let own = staging(file)
+    return PlacedFile(
+      index: file.index, path: Self.join(destination, target), outcome: outcome,
+      placedAs: target == own ? nil : folder.map { String(target.dropFirst($0.count + 1)) } ?? target)
+  }
 }
 
 extension PartialFolder {
@@ -37,9 +50,8 @@ extension PartialFolder {
     results.reserveCapacity(plan.files.count)
     for file in plan.files {
       switch file.action {
-      case .identical:
-        results.append(PlacedFile(index: file.index, path: destination.absolute(file.target), outcome: .identical))
-      case .conflict: results.append(PlacedFile(index: file.index, path: destination.absolute(file.target), outcome: .conflict))
+      case .identical: results.append(plan.placed(file, .identical))
+      case .conflict: results.append(plan.placed(file, .conflict))
       case .write, .overwrite: results.append(try move(file, &judge, &touched))
       }
     }
@@ -66,7 +78,7 @@ extension PartialFolder {
     }
     guard fsync(destination.folder.raw) == 0 else { throw .destination(errno, destination.path) }
     try discard()
-    return plan.files.map { PlacedFile(index: $0.index, path: destination.absolute($0.target), outcome: .placed) }
+    return plan.files.map { plan.placed($0, .placed) }
   }
 
   /// Syncs every folder of the tree. What the plan does not know (an earlier run with another plan may have left it) is removed:
@@ -103,12 +115,12 @@ extension PartialFolder {
     let (stagingPath, stagingName) = Beneath.split(plan.staging(file))
     let (targetPath, targetName) = Beneath.split(file.target)
     let absolute = destination.absolute(file.target)
-    if placed.contains(file.index) { return PlacedFile(index: file.index, path: absolute, outcome: .placed) }
+    if placed.contains(file.index) { return plan.placed(file, .placed) }
     let staged = stagingPath.isEmpty ? folder : Beneath.open(folder, stagingPath, O_RDONLY | O_DIRECTORY)
     guard let staged, staged.status(of: stagingName) != nil else {
       let number = errno
       // Moved by an earlier call that failed at a later file.
-      if number == ENOENT, try judge.isPlaced(file) { return PlacedFile(index: file.index, path: absolute, outcome: .placed) }
+      if number == ENOENT, try judge.isPlaced(file) { return plan.placed(file, .placed) }
       throw .destination(number, absolute)
     }
     guard let target = Beneath.makeFolders(destination.folder, targetPath, mode: 0o777) else {
@@ -120,18 +132,22 @@ extension PartialFolder {
       let isMoved =
         file.action == .overwrite
         ? replace(staged, stagingName, target, name) : Rename.withoutReplacing(staged, stagingName, target, name)
-      if isMoved {
-        return PlacedFile(index: file.index, path: destination.absolute(Self.path(targetPath, name)), outcome: .placed)
-      }
+      if isMoved { return plan.placed(file, .placed, at: Self.path(targetPath, name)) }
       guard errno == EEXIST else { throw .destination(errno, absolute) }
       // Somebody was faster than we: judge again, on what is there now.
-      if try judge.isIdentical(file, target, name) { return PlacedFile(index: file.index, path: absolute, outcome: .identical) }
+      if try judge.isIdentical(file, target, name) {
+        return plan.placed(file, .identical, at: Self.path(targetPath, name))
+      }
       switch plan.rule {
-      case .skip: return PlacedFile(index: file.index, path: absolute, outcome: .conflict)
+      case .skip: return plan.placed(file, .conflict)
       case .overwrite:
         guard replace(staged, stagingName, target, name) else { throw .destination(errno, absolute) }
-        return PlacedFile(index: file.index, path: absolute, outcome: .placed)
-      case .rename: name = Beneath.split(try judge.freeName(beside: file.target, in: target)).name
+        return plan.placed(file, .placed)
+      case .rename:
+        switch try judge.numberedName(for: file, in: target) {
+        case .free(let free): name = Beneath.split(free).name
+        case .identical(let there): return plan.placed(file, .identical, at: there)
+        }
       }
     }
   }

@@ -1,5 +1,4 @@
 public import Artifact
-internal import FoundationEssentials
 public import Primitives
 
 /// What to do where a different file has the name already.
@@ -42,9 +41,9 @@ public struct WantedFile: Hashable, Sendable {
 }
 
 /// What becomes of one file.
-public struct PlannedFile: Hashable, Codable, Sendable {
+public struct PlannedFile: Hashable, Sendable {
   /// What is to be done with it.
-  public enum Action: String, Codable, Sendable {
+  public enum Action: String, Sendable {
     /// Fetch it; nothing has its name.
     case write
     /// Fetch it and replace what has its name.
@@ -65,8 +64,8 @@ public struct PlannedFile: Hashable, Codable, Sendable {
   public let sizeBytes: UInt64
   /// 0755 instead of 0644.
   public let isExecutable: Bool
-  /// The root of its hash tree, hexadecimal.
-  public let root: String
+  /// The root of its hash tree.
+  public let root: Digest
   /// What is to be done.
   public internal(set) var action: Action
 
@@ -78,7 +77,7 @@ public struct PlannedFile: Hashable, Codable, Sendable {
 }
 
 /// Where each file of a pull goes, decided before a byte moves and kept with the transfer, so that a resumed one does the same.
-public struct PlacementPlan: Hashable, Codable, Sendable {
+public struct PlacementPlan: Hashable, Sendable {
   /// The absolute folder that was asked for.
   public let destination: String
   /// The name of the folder below it; nil for an artifact of one file.
@@ -90,9 +89,11 @@ public struct PlacementPlan: Hashable, Codable, Sendable {
   /// The rule that was asked for, applied again to files that appear while the transfer runs.
   public let rule: ConflictRule
   /// The files, in the manifest's order.
-  public internal(set) var files: [PlannedFile]
+  public let files: [PlannedFile]
   /// Paths in the artifact of folders that are to be made although nothing is in them; nil: none, or a plan of an older program.
   public let emptyFolders: [String]?
+  /// The manifest's numbers of the files whose bytes must travel, ascending. Found once: progress asks for it with every chunk.
+  public let toFetch: [Int]
 
   /// The absolute path of the partial folder.
   public var partial: String { Self.join(destination, partialName) }
@@ -100,27 +101,8 @@ public struct PlacementPlan: Hashable, Codable, Sendable {
   /// The absolute path that a user is told: the artifact's folder, or its one file.
   public var resultPath: String { Self.join(destination, folder ?? files.first?.target ?? "") }
 
-  /// The manifest's numbers of the files whose bytes must travel.
-  public var toFetch: [Int] { files.filter(\.isFetched).map(\.index) }
-
   /// The manifest's numbers of the files that stay away because another file has their name.
   public var conflicts: [Int] { files.filter { $0.action == .conflict }.map(\.index) }
-
-  /// The plan as JSON, for the transfer's record.
-  public func encoded() throws -> [UInt8] {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    return Array(try encoder.encode(self))
-  }
-
-  /// The plan of a transfer's record; `badRecord` if that does not hold one.
-  public init(decoding bytes: [UInt8]) throws(StoreError) {
-    do {
-      self = try JSONDecoder().decode(PlacementPlan.self, from: Data(bytes))
-    } catch {
-      throw StoreError(.badRecord, detail: "the transfer's plan cannot be read")
-    }
-  }
 
   init(
     destination: String, folder: String?, partialName: String, chunkBytes: Int, rule: ConflictRule, files: [PlannedFile],
@@ -133,10 +115,24 @@ public struct PlacementPlan: Hashable, Codable, Sendable {
     self.rule = rule
     self.files = files
     self.emptyFolders = emptyFolders
+    toFetch = files.filter(\.isFetched).map(\.index)
+  }
+
+  /// A file's planned place, by the manifest's number.
+  func file(_ index: Int) -> PlannedFile? {
+    var low = 0
+    var high = files.count
+    while low < high {
+      let middle = (low + high) / 2
+      if files[middle].index < index { low = middle + 1 } else { high = middle }
+    }
+    return low < files.count && files[low].index == index ? files[low] : nil
   }
 
   /// A file's path below the partial folder; the same as its target below the destination unless that was renamed.
-  func staging(_ file: PlannedFile) -> String { folder.map { "\($0)/\(file.path)" } ?? file.path }
+  func staging(_ file: PlannedFile) -> String { Self.staging(file.path, folder: folder) }
+
+  static func staging(_ path: String, folder: String?) -> String { folder.map { "\($0)/\(path)" } ?? path }
 
   static func join(_ folder: String, _ name: String) -> String {
     name.isEmpty ? folder : folder.hasSuffix("/") ? folder + name : "\(folder)/\(name)"

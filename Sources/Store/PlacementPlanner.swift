@@ -19,11 +19,11 @@ extension PlacementPlan {
     var planned: [PlannedFile] = []
     planned.reserveCapacity(files.count)
     for file in files {
-      let target = folder.map { "\($0)/\(file.path.text)" } ?? file.path.text
+      let target = staging(file.path.text, folder: folder)
       planned.append(
         PlannedFile(
           index: file.index, path: file.path.text, target: target, sizeBytes: file.sizeBytes, isExecutable: file.isExecutable,
-          root: file.root.hex, action: .write))
+          root: file.root, action: .write))
       judge.taken.insert(target)
     }
     for index in planned.indices { try judge.decide(&planned[index]) }
@@ -32,6 +32,22 @@ extension PlacementPlan {
       files: planned, emptyFolders: emptyFolders.isEmpty ? nil : emptyFolders.map(\.text))
     try plan.checkEmptyFolders(in: place)
     return plan
+  }
+
+  /// The same plan after another look at what it takes for granted: files that were there already, and files that had the name
+  /// of another. Since it was made somebody may have removed or changed them. Blocks; throws what `make` throws.
+  public func judgedAgain() throws(StoreError) -> PlacementPlan {
+    guard toFetch.count < files.count else { return self }
+    var judge = ConflictJudge(place: try Destination(destination), chunkBytes: chunkBytes, rule: rule)
+    judge.taken = Set(files.lazy.filter(\.isFetched).map(\.target))
+    var judged = files
+    for place in judged.indices where !judged[place].isFetched {
+      judged[place].target = staging(judged[place])
+      judge.taken.insert(judged[place].target)
+    }
+    for place in judged.indices where !judged[place].isFetched { try judge.decide(&judged[place]) }
+    return PlacementPlan(
+      destination: destination, folder: folder, partialName: partialName, chunkBytes: chunkBytes, rule: rule, files: judged)
   }
 }
 
@@ -112,8 +128,14 @@ struct ConflictJudge {
       guard there.isRegular else { throw .destination(EISDIR, absolute) }
       file.action = .overwrite
     case .rename:
-      file.target = try freeName(beside: file.target, in: folder)
-      file.action = .write
+      switch try numberedName(for: file, in: folder) {
+      case .free(let target):
+        file.target = target
+        file.action = .write
+      case .identical(let target):
+        file.target = target
+        file.action = .identical
+      }
     }
   }
 
@@ -126,7 +148,7 @@ struct ConflictJudge {
       if errno == EACCES { return false }
       throw .destination(errno, absolute)
     }
-    return ChunkReader(opened, sizeBytes: file.sizeBytes, chunkBytes: chunkBytes).root()?.hex == file.root
+    return ChunkReader(opened, sizeBytes: file.sizeBytes, chunkBytes: chunkBytes).root() == file.root
   }
 
   /// Whether a file's bytes are at its final name already: a run that was cut short moved it there.
@@ -137,18 +159,32 @@ struct ConflictJudge {
     return try isIdentical(file, folder, name)
   }
 
-  /// The next `name (n).ext` that nothing has and no file of the plan will take.
-  mutating func freeName(beside target: String, in folder: Descriptor) throws(StoreError) -> String {
-    let (path, name) = Beneath.split(target)
+  /// Where a file goes whose own name another file has.
+  enum NumberedName {
+    /// Nothing has this name.
+    case free(String)
+    /// An earlier pull has put the very bytes here.
+    case identical(String)
+  }
+
+  /// The first `name (n).ext` that holds the file's bytes already, or that nothing has. Never one of the plan's own names.
+  mutating func numberedName(for file: PlannedFile, in folder: Descriptor) throws(StoreError) -> NumberedName {
+    let (path, name) = Beneath.split(file.target)
     for number in 2...Self.maximumCopies {
       let candidate = Self.numbered(name, number)
       let whole = path.isEmpty ? candidate : "\(path)/\(candidate)"
-      if !taken.contains(whole), folder.status(of: candidate) == nil, errno == ENOENT {
+      guard !taken.contains(whole) else { continue }
+      if folder.status(of: candidate) == nil {
+        guard errno == ENOENT else { continue }
         taken.insert(whole)
-        return whole
+        return .free(whole)
+      }
+      if try isIdentical(file, folder, candidate) {
+        taken.insert(whole)
+        return .identical(whole)
       }
     }
-    throw StoreError(.conflict, place.absolute(target), detail: "there are \(Self.maximumCopies) copies of it already")
+    throw StoreError(.conflict, place.absolute(file.target), detail: "there are \(Self.maximumCopies) copies of it already")
   }
 
   /// `model.safetensors` → `model (2).safetensors`, shortened to fit a name.

@@ -38,6 +38,8 @@ struct FileBoard: Sendable {
   private(set) var checking = 0
   private(set) var verifiedBytes: UInt64 = 0
   let selectedBytes: UInt64
+  /// Files looked at in planning so far: what planning costs, in the terms that the promise above is made in.
+  private(set) var examined = 0
 
   /// A board without files.
   init() {
@@ -52,21 +54,21 @@ struct FileBoard: Sendable {
     selectedBytes = 0
   }
 
-  init(_ plan: PullPlan) {
-    let manifest = plan.manifest
+  init(_ manifest: Manifest, selection: [Int], verified: ResumeMap?, mustRehash: Bool) {
     layouts = manifest.files.indices.map { manifest.layout(of: $0) }
     roots = manifest.files.map(\.root)
-    order = Set(plan.selection).filter { manifest.files.indices.contains($0) }.sorted()
+    order = Set(selection).filter { manifest.files.indices.contains($0) }.sorted()
     stages = Array(repeating: .unselected, count: layouts.count)
     let fresh = ResumeMap(layouts: layouts)
     // A map of another manifest is worth nothing.
-    let earlier = plan.verified.flatMap { $0.totalChunks == fresh.totalChunks ? $0 : nil }
-    unproven = plan.mustRehash ? earlier : nil
-    verified = plan.mustRehash ? fresh : earlier ?? fresh
-    claimed = verified
+    let earlier = verified.flatMap { $0.totalChunks == fresh.totalChunks ? $0 : nil }
+    unproven = mustRehash ? earlier : nil
+    let counted = mustRehash ? fresh : earlier ?? fresh
+    self.verified = counted
+    claimed = counted
     unfinished = order.count
     selectedBytes = order.reduce(0) { $0 + manifest.files[$1].sizeBytes }
-    verifiedBytes = order.reduce(0) { [verified] in $0 + verified.verifiedBytes(file: $1) }
+    verifiedBytes = order.reduce(0) { $0 + counted.verifiedBytes(file: $1) }
   }
 
   var isComplete: Bool { unfinished == 0 }
@@ -132,10 +134,12 @@ extension FileBoard {
     while leafHead < order.count {
       if case .needsLeaves = stages[order[leafHead]] { break }
       leafHead += 1
+      examined += 1
     }
     var ranges: [ChunkRange] = []
     var bytes = 0
     for place in (leafHead..<order.count).prefix(PullLimits.planningStep) {
+      examined += 1
       guard case .needsLeaves = stages[order[place]] else { continue }
       let list = layouts[order[place]].leafPieces
       let held = leafBytes + bytes
@@ -212,11 +216,13 @@ extension FileBoard {
       let file = order[chunkHead]
       if case .complete = stages[file] {} else if !claimed.isComplete(file: file) { break }
       chunkHead += 1
+      examined += 1
     }
     var ranges: [ChunkRange] = []
     var room = TransferLimits.grantBytes
     files: for place in (chunkHead..<order.count).prefix(PullLimits.planningStep) {
       let file = order[place]
+      examined += 1
       guard case .ready = stages[file], !claimed.isComplete(file: file) else { continue }
       for missing in claimed.missingRanges(file: file) {
         let wanted = fitting(missing, of: layouts[file], room: room)

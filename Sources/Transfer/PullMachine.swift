@@ -120,8 +120,8 @@ public struct PullMachine: Sendable {
     guard state == .planning || state == .manifest else { return }
     state = .running
     lastProgress = now
-    board = FileBoard(plan)
-    actions += board.start()
+    board = plan.board
+    actions += plan.actions
   }
 
   private mutating func manifestBad(_ reason: String, at now: Duration, _ actions: inout [PullAction]) {

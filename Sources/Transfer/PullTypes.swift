@@ -10,23 +10,28 @@ public struct SourceID: Hashable, Sendable {
   public init(_ value: Int) { self.value = value }
 }
 
-/// What is to be fetched, once the manifest is known.
+/// What is to be fetched, once the manifest is known. Making one takes time in proportion to the files, everything after it only
+/// in proportion to what happens: make it on a worker.
 public struct PullPlan: Sendable {
   /// The verified manifest.
   public let manifest: Manifest
-  /// The places in the manifest of the files to fetch.
-  public let selection: [Int]
-  /// Chunks that an earlier run verified and wrote; nil for none.
-  public let verified: ResumeMap?
-  /// Whether those have to be read and hashed again before they count: the machine was started anew since.
-  public let mustRehash: Bool
+  /// The selected files, sorted into what is done and what is to do.
+  let board: FileBoard
+  /// What follows from that at once.
+  let actions: [PullAction]
 
   /// A plan.
+  ///
+  /// - Parameters:
+  ///   - manifest: the verified manifest.
+  ///   - selection: the places in it of the files to fetch.
+  ///   - verified: chunks that an earlier run verified and wrote; nil for none.
+  ///   - mustRehash: whether those have to be read and hashed again before they count: the machine was started anew since.
   public init(manifest: Manifest, selection: [Int], verified: ResumeMap? = nil, mustRehash: Bool = false) {
     self.manifest = manifest
-    self.selection = selection
-    self.verified = verified
-    self.mustRehash = mustRehash
+    var board = FileBoard(manifest, selection: selection, verified: verified, mustRehash: mustRehash)
+    actions = board.start()
+    self.board = board
   }
 }
 

@@ -14,9 +14,9 @@ extension ClientCommand {
   func run() throws {
     do { try perform() } catch let failure as Failure {
       if output.json {
-        Terminal.out(Lines.failure(failure))
+        for piece in Lines.pieces(failure) { Terminal.out(piece) }
       } else {
-        Terminal.out(failure.findings.joined(separator: "\n"))
+        Terminal.out(failure.findings)
         Terminal.error(failure.text)
       }
       throw ArgumentParser.ExitCode(failure.exit)
@@ -43,23 +43,27 @@ extension ClientCommand {
       do { line = try client.nextLine() } catch {
         throw Interruption.happened ? Failure(.interrupted, "interrupted") : error
       }
-      switch try Lines.readReply(line, as: Body.self) {
+      // Scripts get the line as it came: then nothing has to be made of its files here.
+      switch try Lines.readReply(line, as: Body.self, withLists: !output.json) {
       case .progress(let now):
-        if output.json, !output.noProgress { Terminal.out(line + newline) }
+        if output.json, !output.noProgress { Terminal.out(line: line) }
         progress.show(now)
       case .event(let event):
         progress.clear()
-        if output.json { Terminal.out(line + newline) } else { onEvent(event).print(output) }
-      case .failure(let failure): throw failure
+        if output.json { Terminal.out(line: line) } else { onEvent(event).print(output) }
+      case .failure(let failure):
+        guard output.json else { throw failure }
+        progress.clear()
+        Terminal.out(line: line)
+        throw ArgumentParser.ExitCode(failure.exit)
       case .result(let body):
         progress.clear()
-        if output.json { Terminal.out(line + newline) } else { report(body).print(output) }
+        if output.json { Terminal.out(line: line) } else { report(body).print(output) }
         return
       }
     }
   }
 
-  private var newline: [UInt8] { [UInt8(ascii: "\n")] }
 }
 
 /// What a command says to people: the result on standard output, what it means and what to do next on standard error.
@@ -86,7 +90,7 @@ struct Report {
 
   /// Prints it.
   func print(_ output: OutputOptions) {
-    Terminal.out(result.joined(separator: "\n"))
+    Terminal.out(result)
     if !output.quiet { Terminal.error(remarks.joined(separator: "\n")) }
   }
 }

@@ -64,6 +64,10 @@ enum PullReport {
   static func lines(_ result: PullResult) -> [String] {
     var lines = ["\(TerminalText.escape(result.artifact))@v\(result.version) is in \(TerminalText.escape(result.path))"]
     lines += result.skipped.map { "  left alone, something different is there: \(TerminalText.escape($0))" }
+    for file in result.files {
+      guard let own = file.artifactPath else { continue }
+      lines.append("  \(TerminalText.escape(own)) is in \(TerminalText.escape(file.path)): something different has its name")
+    }
     return lines
   }
 
@@ -77,7 +81,7 @@ enum PullReport {
       if result.bytesTransferred < result.bytes { line += ", of which \(Units.bytes(result.bytesTransferred)) travelled now" }
       if !result.sources.isEmpty { line += ", from " + result.sources.map { TerminalText.escape($0) }.joined(separator: ", ") }
     }
-    var lines = [line]
+    var lines = [line] + result.warnings.map { "warning: " + TerminalText.escape($0, doublingBackslashes: false) }
     switch result.readBack {
     case .verified: lines.append("verified: read back from disk, every SHA-256 is the publisher's")
     case .pending:

@@ -11,6 +11,31 @@ enum Terminal {
     write(Array(text.utf8) + [UInt8(ascii: "\n")], to: STDOUT_FILENO)
   }
 
+  /// What is gathered of many lines before it is written.
+  private static let writtenBytes = 64 * 1024
+
+  /// Writes lines to standard output, a newline after each.
+  static func out(_ lines: [String]) {
+    var text: [UInt8] = []
+    for line in lines {
+      text += line.utf8
+      text.append(UInt8(ascii: "\n"))
+      guard text.count >= writtenBytes else { continue }
+      write(text, to: STDOUT_FILENO)
+      text.removeAll(keepingCapacity: true)
+    }
+    write(text, to: STDOUT_FILENO)
+  }
+
+  /// Writes a line that has no newline, and the newline, to standard output.
+  static func out(line: [UInt8]) {
+    let newline = [UInt8(ascii: "\n")]
+    // A short one in one write; of a long one no copy is made.
+    if line.count < writtenBytes { return write(line + newline, to: STDOUT_FILENO) }
+    write(line, to: STDOUT_FILENO)
+    write(newline, to: STDOUT_FILENO)
+  }
+
   /// Writes bytes as they are to standard output.
   static func out(_ line: [UInt8]) { write(line, to: STDOUT_FILENO) }
 

@@ -13,7 +13,7 @@ import Testing
     #expect(
       line == #"{"artifact":"lora","bytes":11,"bytes_transferred":6,"digest":"d1","#
         + #""files":[{"path":"a.bin","sha256":"aa","size":5},{"path":"b.bin","sha256":null,"size":6}],"#
-        + #""path":"/models/lora","read_back":"pending","seconds":0.123,"skipped":[],"sources":["studio"],"type":"result","version":3}"#
+        + #""path":"/models/lora","read_back":"pending","seconds":0.123,"skipped":[],"sources":["studio"],"type":"result","version":3,"warnings":[]}"#
     )
   }
 

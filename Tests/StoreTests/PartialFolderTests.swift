@@ -130,6 +130,41 @@ struct Pull {
     }
   }
 
+  @Test func aFileUnderANumberedNameIsNamedAsItIs() throws {
+    let temporary = try TemporaryFolder()
+    try temporary.file("out/lora/sub/a.txt", [9, 9])
+    let files: [(String, [UInt8])] = [("b", [2]), ("sub/a.txt", [1])]
+    for outcome in [PlacedFile.Outcome.placed, .identical] {
+      let pull = try Pull(temporary, files, rule: .rename)
+      let partial = try PartialFolder.create(pull.plan)
+      try pull.writeAll(partial)
+      let placed = try partial.place()
+      #expect(placed.map(\.placedAs) == [nil, "sub/a (2).txt"])
+      #expect(placed[1].path == temporary("out/lora/sub/a (2).txt"))
+      #expect(placed[1].outcome == outcome)
+      #expect(try temporary.names("out/lora/sub") == ["a (2).txt", "a.txt"], "a second pull adds nothing")
+    }
+    // A bare file has no folder around it.
+    try temporary.file("out/one.bin", [3])
+    let bare = try Pull(temporary, [("one.bin", [1])], rule: .rename, folder: nil)
+    let partial = try PartialFolder.create(bare.plan)
+    try bare.writeAll(partial)
+    #expect(try partial.place().map(\.placedAs) == ["one (2).bin"])
+  }
+
+  @Test func aNumberedNameIsFoundAlsoWhereTheFirstNameWasTakenMeanwhile() throws {
+    let temporary = try TemporaryFolder()
+    try temporary.file("out/lora/a (2).txt", [1])
+    let pull = try Pull(temporary, [("a.txt", [1]), ("b", [2])], rule: .rename)
+    let partial = try PartialFolder.create(pull.plan)
+    try pull.writeAll(partial)
+    try temporary.file("out/lora/a.txt", [9])
+    let placed = try partial.place()
+    #expect(placed.map(\.placedAs) == ["a (2).txt", nil])
+    #expect(placed.map(\.outcome) == [.identical, .placed])
+    #expect(try temporary.names("out/lora") == ["a (2).txt", "a.txt", "b"])
+  }
+
   @Test func executablesGet0755AndNoFileAnythingMore() throws {
     let temporary = try TemporaryFolder()
     let files = [true, false].enumerated().map { index, isExecutable in
@@ -156,7 +191,7 @@ struct Pull {
       try pull.write(partial, 0)
       try pull.files[2].1[..<chunkBytes].withUnsafeBytes { try partial.write($0, file: 2, at: 0) }
     }
-    let (partial, lost) = try PartialFolder.reopen(try PlacementPlan(decoding: try pull.plan.encoded()))
+    let (partial, lost) = try PartialFolder.reopen(try PlacementPlan(decoding: pull.plan.encoded()))
     #expect(lost == [1, 3])
     #expect(partial.placed.isEmpty)
     try pull.files[2].1[chunkBytes...].withUnsafeBytes { try partial.write($0, file: 2, at: UInt64(chunkBytes)) }

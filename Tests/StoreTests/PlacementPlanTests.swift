@@ -1,5 +1,6 @@
 import Artifact
 import Glibc
+import Primitives
 import Testing
 
 @testable import Store
@@ -61,6 +62,75 @@ import Testing
     try temporary.file("out/lora/a (3).txt", [9])
     let plan = try plan(temporary, [("a.txt", [1]), ("a (2).txt", [2])], rule: .rename)
     #expect(plan.files.map(\.target) == ["lora/a (4).txt", "lora/a (2).txt"])
+  }
+
+  @Test func identicalContentIsNoConflictUnderANumberedNameEither() throws {
+    let temporary = try TemporaryFolder()
+    try temporary.file("out/lora/a.txt", [9])
+    try temporary.file("out/lora/a (2).txt", [8])
+    try temporary.file("out/lora/a (3).txt", [1])
+    let plan = try plan(temporary, [("a.txt", [1]), ("b", [2])], rule: .rename)
+    #expect(plan.files.map(\.target) == ["lora/a (3).txt", "lora/b"])
+    #expect(plan.files.map(\.action) == [.identical, .write])
+    // A name that the artifact itself needs is never taken for a copy of another file's.
+    let both = try self.plan(temporary, [("a (3).txt", [1]), ("a.txt", [1])], rule: .rename)
+    #expect(both.files.map(\.target) == ["lora/a (3).txt", "lora/a (4).txt"])
+    #expect(both.files.map(\.action) == [.identical, .write])
+  }
+
+  @Test func anotherLookFindsWhatWentAndWhatCameSinceThePlanWasMade() throws {
+    let temporary = try TemporaryFolder()
+    for name in ["same", "goes", "changes", "other", "blocks"] {
+      try temporary.file("out/lora/\(name)", name == "other" || name == "blocks" ? [9] : [1])
+    }
+    let files = ["blocks", "changes", "goes", "new", "other", "same"].map { ($0, [UInt8(1)]) }
+    let stored = try plan(temporary, files)
+    #expect(stored.files.map(\.action) == [.conflict, .identical, .identical, .write, .conflict, .identical])
+    #expect(try stored.judgedAgain() == stored)
+    unlink(temporary("out/lora/goes"))
+    unlink(temporary("out/lora/blocks"))
+    try temporary.file("out/lora/changes", [7])
+    try temporary.file("out/lora/other", [1])
+    let again = try stored.judgedAgain()
+    #expect(again.files.map(\.action) == [.write, .conflict, .write, .write, .identical, .identical])
+    #expect(again.toFetch == [0, 2, 3])
+    // What was to be fetched before stays where it was planned, under whatever name.
+    let renamed = try plan(temporary, files, rule: .rename)
+    #expect(renamed.files[1].target == "lora/changes (2)" && renamed.files[1].action == .write)
+    unlink(temporary("out/lora/same"))
+    let later = try renamed.judgedAgain()
+    #expect(later.files[1] == renamed.files[1])
+    #expect(later.files[5].action == .write)
+  }
+
+  @Test func aPlanIsReadAsItWasWritten() throws {
+    let temporary = try TemporaryFolder()
+    try temporary.file("out/lora/a \"1\".txt", [9])
+    try temporary.file("out/lora/same", [1])
+    let files: [(String, [UInt8])] = [("a \"1\".txt", [1]), ("same", [1]), ("模型/x", pattern(70_000))]
+    for rule in [ConflictRule.skip, .overwrite, .rename] {
+      let plan = try plan(temporary, files, rule: rule)
+      #expect(try PlacementPlan(decoding: plan.encoded()) == plan)
+    }
+    let bare = try plan(temporary, [("one.bin", [1])], folder: nil)
+    #expect(try PlacementPlan(decoding: bare.encoded()) == bare)
+    for damaged in ["", "{}", "[]", String(decoding: bare.encoded().dropLast(), as: UTF8.self)] {
+      #expect(code { _ = try PlacementPlan(decoding: Array(damaged.utf8)) } == .badRecord)
+    }
+  }
+
+  /// Transfers that wait to be resumed outlive the program that began them.
+  @Test func aPlanOfAnOlderProgramIsRead() throws {
+    let root = HashTree.emptyRoot
+    let text = """
+      {"chunkBytes":65536,"destination":"/out","files":[{"action":"write","index":3,"isExecutable":true,"path":"a/b","root":"\(root.hex)",\
+      "sizeBytes":0,"target":"lora/a/b (2)"},{"action":"conflict","index":4,"isExecutable":false,"path":"c","root":"\(root.hex)",\
+      "sizeBytes":7,"target":"lora/c"}],"folder":"lora","partialName":".pawl-partial-1","rule":"rename"}
+      """
+    let plan = try PlacementPlan(decoding: Array(text.utf8))
+    #expect(plan.toFetch == [3] && plan.conflicts == [4] && plan.folder == "lora" && plan.rule == .rename)
+    #expect(plan.files[0].target == "lora/a/b (2)" && plan.files[0].isExecutable && plan.files[0].root == root)
+    #expect(plan.files[1].sizeBytes == 7 && !plan.files[1].isExecutable)
   }
 
   @Test(arguments: [
@@ -142,7 +212,7 @@ import Testing
   @Test func aPlanSurvivesItsRecord() throws {
     let temporary = try TemporaryFolder()
     let plan = try plan(temporary, [("a/模型.bin", pattern(5)), ("b", [])])
-    #expect(try PlacementPlan(decoding: try plan.encoded()) == plan)
+    #expect(try PlacementPlan(decoding: plan.encoded()) == plan)
     #expect(code { _ = try PlacementPlan(decoding: [0x7B]) } == .badRecord)
   }
 }

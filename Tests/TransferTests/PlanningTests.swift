@@ -115,6 +115,19 @@ import Testing
     #expect(ledger.asks == 10, "2,048 ranges each, and no hash list: \(ledger.asks)")
   }
 
+  /// Files of one chunk, and files of two, whose hash lists come first: what planning looks at grows as they do.
+  @Test(arguments: [1_000, 100_000]) func planningCostsInProportionToTheFiles(sizeBytes: UInt64) throws {
+    func examined(_ count: Int) throws -> Int {
+      let manifest = try bareManifest(sizes: Array(repeating: sizeBytes, count: count), chunkBytes: 64 << 10)
+      var ledger = Ledger(PullPlan(manifest: manifest, selection: Array(manifest.files.indices)), seed: 1)
+      ledger.run()
+      #expect(ledger.pull.state == .complete && ledger.completed.count == count)
+      return ledger.pull.board.examined
+    }
+    let (few, many) = (try examined(6_000), try examined(24_000))
+    #expect(few <= 6_000 * 16 && many <= few * 5, "\(few) for 6,000 files, \(many) for 24,000")
+  }
+
   @Test func aLargeFileTravelsInGrantsOf64MiB() throws {
     let manifest = try bareManifest(sizes: [1 << 30], chunkBytes: 1 << 20)
     var ledger = Ledger(PullPlan(manifest: manifest, selection: [0]), seed: 1)

@@ -24,6 +24,38 @@ import Testing
     }
   }
 
+  @Test func whatWasRenamedAndWhatCanDoHarmIsNamed() async throws {
+    var pulled = Self.pulled
+    pulled.files = [FileEntry(path: "a (2).ckpt", artifactPath: "a.ckpt", size: 1, sha256: "aa")]
+    pulled.warnings = ["a (2).ckpt is a pickle\u{1B}"]
+    try await PlayedNode.answering([Lines.result(pulled)]) { node in
+      let outcome = try await Command.run("pull", "studio/lora", home: node.home)
+      #expect(
+        outcome.out == "lora@v3 is in /models/lora\n  a.ckpt is in a (2).ckpt: something different has its name\n")
+      #expect(outcome.error.contains("warning: a (2).ckpt is a pickle\\u{1B}\n"))
+    }
+  }
+
+  /// 100,000 files would take more memory as values than as a line.
+  @Test func aLongResultAndALongFailureArePassedThroughAndCounted() async throws {
+    var pulled = Self.pulled
+    pulled.files = (0..<4_000).map { FileEntry(path: "sub/\($0)", size: 1, sha256: String(repeating: "ab", count: 32)) }
+    let result = try Lines.result(pulled)
+    try await PlayedNode.answering([result]) { node in
+      let json = try await Command.run("pull", "studio/lora", "--json", home: node.home)
+      #expect(json.exit == 0 && json.out == String(decoding: result, as: UTF8.self))
+      let text = try await Command.run("pull", "studio/lora", home: node.home)
+      #expect(text.error.contains("4000 files"), "\(text.error)")
+    }
+    let failure = Lines.failure(Failure(.conflict, "1 file was left alone", placed: pulled))
+    try await PlayedNode.answering([failure]) { node in
+      let json = try await Command.run("pull", "studio/lora", "--json", home: node.home)
+      #expect(json.exit == 16 && json.out == String(decoding: failure, as: UTF8.self))
+      let text = try await Command.run("pull", "studio/lora", home: node.home)
+      #expect(text.exit == 16 && text.out.hasPrefix("lora@v3 is in") && text.error.contains("1 file was left alone"))
+    }
+  }
+
   @Test func quietSaysNothingButTheResult() async throws {
     try await PlayedNode.answering([Lines.result(Self.pulled)]) { node in
       let outcome = try await Command.run("pull", "studio/lora", "-q", home: node.home)

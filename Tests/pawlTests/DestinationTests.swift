@@ -65,6 +65,14 @@ extension EndToEnd {
         #expect(renamed["skipped"] == .array([]))
         #expect(house.read(mine) == Array("mine!".utf8))
         #expect(house.read("models/art/b (2).txt") == Array("notes".utf8))
+        // The result names what was written, and whose place it could not have.
+        let named = renamed["files"].elements.map { [$0["path"].text, $0["artifact_path"].text] }
+        #expect(named == [["a.safetensors", ""], ["b (2).txt", "b.txt"], ["sub/c.safetensors", ""]])
+        let tree = house.tree("models")
+        let again = try await laptop.ask("pull", "studio/art", "-o", "\(house.path)/models", "--conflict", "rename")
+        #expect(again["bytes_transferred"] == 0)
+        #expect(again["files"][1]["path"] == "b (2).txt" && !again["files"][1]["sha256"].text.isEmpty)
+        #expect(house.tree("models") == tree, "what was pulled before is not placed once more")
       }
     }
 
