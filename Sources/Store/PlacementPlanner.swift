@@ -47,7 +47,8 @@ extension PlacementPlan {
     }
     for place in judged.indices where !judged[place].isFetched { try judge.decide(&judged[place]) }
     return PlacementPlan(
-      destination: destination, folder: folder, partialName: partialName, chunkBytes: chunkBytes, rule: rule, files: judged)
+      destination: destination, folder: folder, partialName: partialName, chunkBytes: chunkBytes, rule: rule, files: judged,
+      emptyFolders: emptyFolders)
   }
 }
 
