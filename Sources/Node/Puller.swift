@@ -48,8 +48,10 @@ actor Puller {
   private(set) var site: PullSite?
   private let verified = Promise<Manifest>()
   private let finished = Promise<Void>()
-  /// What is there is of no use: no attempt can bring the rest.
+  /// The peer says that it cannot bring the rest, as things are there.
   private(set) var isHopeless = false
+  /// No verified byte is here, of this attempt or an earlier one.
+  var hasNothing: Bool { machine.bytesTransferred == 0 && (site?.resumedBytes ?? 0) == 0 }
 
   init(
     context: NodeContext, peer: Peer, transfer: TransferID, entry: CatalogEntry, order: PullOrder,
@@ -198,6 +200,9 @@ actor Puller {
     verified.settle(.success(manifest))
     guard let destination = order.destination else { return settle(.success(())) }
     progress(PullProgress(phase: .examining, source: await peer.row.alias))
+    // Counted like a worker's job: it makes files, so the pull is not over before it is.
+    jobs += 1
+    defer { jobs -= 1 }
     do {
       let site = try await PullSite.prepare(
         manifest, digest: entry.digest, destination: destination, transfer: transfer, peer: peer.id, context: context)
