@@ -6,6 +6,8 @@ public struct Progress: Codable, Hashable, Sendable {
     case hashing
     /// Asking the peer for the manifest.
     case asking
+    /// Other pulls have to end first.
+    case waiting
     /// Looking at what is already there.
     case examining
     /// Bytes are on their way.

@@ -123,6 +123,7 @@ extension Progress {
     let phase: Phase =
       switch progress.phase {
       case .asking: .asking
+      case .waiting: .waiting
       case .examining: .examining
       case .fetching: .fetching
       case .placing: .placing

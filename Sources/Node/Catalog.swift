@@ -47,11 +47,10 @@ extension Node {
     let parsed = try read(reference: reference)
     if let alias = parsed.peer {
       let peer = try await peer(alias: alias)
-      let puller = try await begin(parsed, peer: peer, target: nil) { _ in }
-      let manifest = try await supervising(puller) { try await puller.manifestWhenVerified() }
+      let (manifest, digest) = try await queriedManifest(parsed, at: peer)
       let publisher = NodeID(manifest.publisher)
       return ManifestReport(
-        manifest: manifest, digest: puller.entry.digest, publisherAlias: await self.alias(of: publisher),
+        manifest: manifest, digest: digest, publisherAlias: await self.alias(of: publisher),
         isOwn: publisher == id, audience: nil)
     }
     guard let artifact = try await context.database.published(name: parsed.name.text, version: parsed.version) else {

@@ -45,6 +45,7 @@ extension Node {
     if peers[peer.id] === peer { peers[peer.id] = nil }
     let served = await servers.removeValue(forKey: peer.id)?.stop() ?? 0
     let ended = pulls.values.filter { $0.peer.id == peer.id }
+    await endPulls(from: peer.id, because: reason)
     for puller in ended { await puller.cancel(reason) }
     await peer.stop(because: reason)
     return (ended.count, served)

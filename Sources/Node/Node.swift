@@ -37,6 +37,12 @@ public actor Node {
   var desk = AttachDesk<DataOwner>()
   var servers: [NodeID: PeerServer] = [:]
   var pulls: [TransferID: Puller] = [:]
+  /// Pulls that a further command may join.
+  var pullJobs: [PullIdentity: PullJob] = [:]
+  /// The latest pull of each place: the next one there waits for it.
+  var pullsByPlace: [PullPlace: PullJob] = [:]
+  nonisolated let pullQueue = FairQueue(places: maximumPulls, waiting: maximumWaitingPulls)
+  nonisolated let manifestQueue = FairQueue(places: maximumManifestQueries, waiting: maximumWaitingQueries)
   let readBacks: ReadBackQueue
   /// What listings say of published artifacts, so that a manifest is read once.
   var entries: [Digest: CatalogEntry] = [:]
@@ -232,6 +238,7 @@ public actor Node {
     following?.cancel()
     await listener.close()
     await doorway.close()
+    await endPulls(because: CancellationError())
     for puller in pulls.values { await puller.cancel() }
     for server in servers.values { await server.stop() }
     for waiter in ticketWaiters.values.joined() { waiter.fail(NodeError(.interrupted, "the node is shutting down")) }

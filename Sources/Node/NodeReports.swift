@@ -66,6 +66,8 @@ public struct PullProgress: Sendable {
   public enum Phase: Sendable {
     /// The name and the manifest are being fetched.
     case asking
+    /// Other pulls have to end first.
+    case waiting
     /// What is on disk already is being looked at.
     case examining
     /// Bytes are on their way.

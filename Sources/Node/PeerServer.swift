@@ -71,11 +71,11 @@ actor PeerServer {
     guard let session = SegmentSession(session.bytes) else { return }
     let source: ServedSource?
     do { source = try await self.source(want.digest) } catch {
-      // It is this peer's to have, and its folder is gone or closed to us.
+      // It is this peer's to have, and cannot be opened.
       context.peerLog.note(
         .error, "an artifact cannot be served", peer: await peer.row.alias,
         metadata: ["digest": "\(want.digest.hex)", "error": "\(error)"])
-      return await tell(Deny(request: want.request, transfer: want.transfer, reason: .changed))
+      return await tell(Deny(request: want.request, transfer: want.transfer, reason: DenyReason(because: error)))
     }
     let reply = machine.receive(want, artifact: source?.served, session: session, at: MonotonicClock.now)
     switch reply {
@@ -223,10 +223,17 @@ actor PeerServer {
     while line.ahead.count < Self.framesAhead {
       guard let job = line.next ?? machine.nextJob(on: connection, at: MonotonicClock.now) else { return }
       line.next = nil
-      // Closed when the last stream ended, perhaps while this one was on its way: opened again.
-      let opened = if let known = sources[job.digest] { known } else { try? await self.source(job.digest) }
-      guard let source = opened else {
-        await refuse(job, because: StoreError(.sourceMissing, detail: ""), &line)
+      let source: ServedSource
+      let piece: [UInt8]?
+      do {
+        // Closed when the last stream ended, perhaps while this one was on its way: opened again.
+        let opened = if let known = sources[job.digest] { known } else { try await self.source(job.digest) }
+        // Withdrawn meanwhile.
+        guard let opened else { throw StoreError(.sourceMissing, detail: "it is shared no longer") }
+        source = opened
+        piece = try await source.piece(for: job)
+      } catch {
+        await refuse(job, because: error, &line)
         continue
       }
       let frames = shelf.pool(chunkBytes: max(source.manifest.chunkBytes, TransferLimits.pieceBytes))
@@ -236,16 +243,19 @@ actor PeerServer {
         line.next = job
         return
       }
-      let piece = try await source.piece(for: job)
       let pool = context.threads.seal
       line.ahead.append(
         Sealing(
           job: job,
           task: Task {
-            try await pool.run {
-              try source.fill(frame, for: job, piece: piece)
-              return frame
+            do {
+              try await pool.run { try source.fill(frame, for: job, piece: piece) }
+            } catch let error as StoreError where error.code == .sourceTouched {
+              // Nothing was sealed yet. Its leaf decides over the chunk, not the file's time.
+              let leaf = try await source.leaf(for: job, on: pool)
+              try await pool.run { try source.fill(frame, for: job, piece: piece, leaf: leaf) }
             }
+            return frame
           }))
     }
   }
@@ -254,11 +264,10 @@ actor PeerServer {
     let path = sources[job.digest].flatMap { source in
       job.kind == .chunks && job.file < source.manifest.files.count ? source.manifest.files[job.file].path : nil
     }
-    // A file that was rewritten, moved or locked away is not what was shared; without a source it was withdrawn meanwhile.
-    let reason: DenyReason = path != nil && error is StoreError ? .changed : .gone
+    let reason = DenyReason(because: error)
     context.peerLog.note(
-      .error, "a shared file cannot be served: it changed or is gone since it was shared; share it again",
-      peer: await peer.row.alias, metadata: ["file": "\(path?.text ?? "?")", "error": "\(error)"])
+      .error, "a shared file cannot be served", peer: await peer.row.alias,
+      metadata: ["reason": "\(reason.rawValue)", "file": "\(path?.text ?? "?")", "error": "\(error)"])
     // What is sealed already of this grant stays behind: the puller is told that the rest does not come.
     for sealing in line.ahead where sealing.job.grant == job.grant { _ = try? await sealing.task.value }
     line.ahead.removeAll { $0.job.grant == job.grant }

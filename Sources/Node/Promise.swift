@@ -13,6 +13,9 @@ final class Promise<Value: Sendable>: Sendable {
   /// Whether it is settled.
   var isSettled: Bool { state.withLock { $0.result != nil } }
 
+  /// How it was settled; nil if it was not.
+  var result: Result<Value, any Error>? { state.withLock { $0.result } }
+
   /// Settles it; later calls change nothing.
   func settle(_ result: Result<Value, any Error>) {
     let waiters = state.withLock { state -> [CheckedContinuation<Value, any Error>] in

@@ -63,10 +63,10 @@ struct PullDestination: Hashable, Sendable {
 }
 
 extension PullFailure {
-  /// Whether resuming could never end well: the publisher has changed or withdrawn what was being fetched.
+  /// Whether resuming helps only once something has changed at the peer: it no longer has what was being fetched.
   var isHopeless: Bool {
     switch code {
-    case .changed, .notFound: true
+    case .changed, .gone, .notFound: true
     default: false
     }
   }
@@ -79,8 +79,18 @@ extension PullFailure {
     case .changed(let path):
       NodeError(
         .integrity,
-        "\(alias) cannot serve \(reference): “\(path?.text ?? "a file")” was changed or removed since it was shared",
+        "\(alias) cannot serve \(reference): \(Self.name(path)) was changed since it was shared",
         hint: "ask for it to be shared again")
+    case .gone(let path):
+      NodeError(
+        .notFound, "\(alias) cannot serve \(reference): \(Self.name(path)) is no longer there",
+        hint: "the same command resumes once the file is back; or ask for it to be shared again")
+    case .unreadable(let path):
+      NodeError(
+        .unreachable, "\(alias) cannot read \(Self.name(path)) of \(reference): its disk or its permissions refuse",
+        hint: "the same command resumes once it can be read there")
+    case .busy:
+      NodeError(.unreachable, "\(alias) is too busy to send \(reference)", hint: "the same command resumes where it stopped")
     case .integrity: NodeError(.integrity, "\(alias) sent something that does not verify: \(reason)")
     case .unreachable:
       NodeError(.unreachable, "\(alias) cannot be reached", hint: "the same command resumes when it is back")
@@ -90,4 +100,6 @@ extension PullFailure {
     case .protocolViolation: NodeError(.integrity, "\(alias) broke the protocol: \(reason)")
     }
   }
+
+  private static func name(_ path: SafePath?) -> String { path.map { "“\($0.text)”" } ?? "a file" }
 }

@@ -49,12 +49,14 @@ actor Puller {
   private(set) var site: PullSite?
   private let verified = Promise<Manifest>()
   private let finished = Promise<Void>()
-  /// What is there is of no use: no attempt can bring the rest.
+  /// The peer says that it cannot bring the rest, as things are there.
   private(set) var isHopeless = false
   /// The user gave it up: what is there goes.
   private(set) var isAbandoned = false
   /// Settled once the pull is over and what it leaves is as it stays.
   nonisolated let ended = Promise<Void>()
+  /// No verified byte is here, of this attempt or an earlier one.
+  var hasNothing: Bool { machine.bytesTransferred == 0 && (site?.resumedBytes ?? 0) == 0 }
 
   init(
     context: NodeContext, peer: Peer, transfer: TransferID, entry: CatalogEntry, order: PullOrder,

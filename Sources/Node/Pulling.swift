@@ -7,8 +7,6 @@ internal import Store
 internal import Transfer
 
 extension Node {
-  /// Pulls that may run at once: each holds frames and a partial folder.
-  static let maximumPulls = 8
   /// Up to this size `pull` waits for the read-back.
   static let waitedReadBackBytes: UInt64 = 512 << 20
 
@@ -26,32 +24,20 @@ extension Node {
     }
     let destination = try PullDestination(request)
     let peer = try await peer(alias: alias)
-    let puller = try await begin(reference, peer: peer, target: destination, progress: progress)
-    let placed = try await supervising(puller) {
-      try await puller.completion()
-      return try await self.place(puller)
-    }
+    progress(PullProgress(phase: .asking))
+    let entry = try await resolve(reference, at: peer)
+    let (placed, puller) = try await delivered(entry, reference, from: peer, to: destination, progress: progress)
     let isReadBack = try await readBack(placed, wait: request.waitsForReadBack, progress: progress, puller: puller)
     return await summary(of: placed, puller: puller, isReadBack: isReadBack, began: began)
   }
 
-  /// Resolves the reference and starts a puller for it.
+  /// Starts a puller.
   func begin(
-    _ reference: ArtifactReference, peer: Peer, target: PullDestination?,
+    _ entry: CatalogEntry, _ reference: ArtifactReference, peer: Peer, target: PullDestination?,
     progress: @escaping @Sendable (PullProgress) -> Void
   ) async throws -> Puller {
-    progress(PullProgress(phase: .asking))
-    guard let entry = try await peer.resolve(reference.name, version: reference.version) else {
-      let alias = await peer.row.alias
-      throw NodeError(
-        .notFound, "\(alias) shares no \(reference.name)\(reference.version.map { "@v\($0)" } ?? "") with this node",
-        hint: "`pawl ls \(alias)` lists what it shares")
-    }
-    guard pulls.count < Self.maximumPulls else {
-      throw NodeError(.noSpace, "\(pulls.count) pulls are running already", hint: "wait for one to end")
-    }
     let alias = await peer.row.alias
-    // Nothing waits between the choice of the transfer and its being taken: two pulls never share one.
+    // Only one pull at a time looks for an attempt in one place: two never share one.
     let transfer = try await transfer(for: entry.digest, from: peer.id, target: target)
     let order = PullOrder(alias: alias, isExplicitVersion: reference.version != nil, destination: target)
     let puller = Puller(
@@ -74,11 +60,7 @@ extension Node {
       // Failed: it was canceled, and is about to go.
       && row.state != .failed
     {
-      guard let id = TransferID(row.id) else { continue }
-      guard pulls[id] == nil else {
-        throw NodeError(.conflict, "this is being pulled already", hint: "`pawl status` shows how far it is")
-      }
-      return id
+      if let id = TransferID(row.id), pulls[id] == nil { return id }
     }
     return fresh
   }
@@ -99,11 +81,12 @@ extension Node {
     }
   }
 
-  /// What an ended pull leaves: a transfer to be resumed, or nothing where that could not help.
+  /// What an ended pull leaves: a transfer to be resumed. What is verified stays whatever its source says; an empty folder is
+  /// kept only where the same command could fill it.
   private func keepOrDiscard(_ puller: Puller, because error: any Error) async {
     let id = puller.transfer.bytes
     if await puller.isAbandoned { return await discard(abandoned: puller) }
-    guard await puller.isHopeless else {
+    guard await puller.isHopeless, await puller.hasNothing else {
       try? await context.database.setTransferState(id, .waiting, reason: Self.reason(of: error))
       return
     }
@@ -120,7 +103,7 @@ extension Node {
   // MARK: Delivery
 
   /// Gives the files their final names and records them.
-  private func place(_ puller: Puller) async throws -> Delivery {
+  func place(_ puller: Puller) async throws -> Delivery {
     guard let site = await puller.site, let manifest = await puller.manifest else { throw LinkEnded() }
     await puller.quiesce()
     await puller.announce(.placing)

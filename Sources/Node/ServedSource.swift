@@ -13,6 +13,10 @@ final class ServedSource: Sendable {
   private let digest: Digest
   private let folder: SourceFolder
   private let database: Database
+  /// Leaf lists of files that were touched since they were shared: their chunks are checked before they are sealed.
+  private let touched = Locked<[Int: LeafList]>([:])
+  /// Lists kept at once; a list has up to 2 MiB, and files are served one after the other.
+  private static let touchedLists = 2
 
   init(_ artifact: PublishedArtifact, files: [PublishedFile], database: Database) throws {
     let signed = try SignedManifest(bytes: artifact.manifest, signature: artifact.signature)
@@ -43,13 +47,34 @@ final class ServedSource: Sendable {
     return Array(whole[start..<start + job.plaintextBytes])
   }
 
-  /// Reads and seals one frame, on a worker thread.
-  func fill(_ frame: Frame, for job: SealJob, piece: [UInt8]?) throws {
+  /// What a chunk of a touched file must hash to. The chunks that follow it find the list at hand.
+  func leaf(for job: SealJob, on pool: WorkerPool) async throws -> Digest {
+    let known = touched.withLock { $0[job.file] }
+    let list: LeafList
+    if let known {
+      list = known
+    } else {
+      let bytes = try await database.leafList(digest, file: job.file) ?? []
+      let (layout, root) = (manifest.layout(of: job.file), manifest.files[job.file].root)
+      list = try await pool.run { try LeafList(verifying: bytes.span, layout: layout, root: root) }
+      touched.withLock { lists in
+        if lists.count >= Self.touchedLists { lists = [:] }
+        lists[job.file] = list
+      }
+    }
+    guard job.chunk < list.leaves.count else { throw StoreError(.badRecord, detail: "the leaf list is too short") }
+    return list.leaves[job.chunk]
+  }
+
+  /// Reads and seals one frame, on a worker thread. Throws `sourceTouched` before anything is sealed if the chunk's `leaf` is
+  /// needed to judge it.
+  func fill(_ frame: Frame, for job: SealJob, piece: [UInt8]?, leaf: Digest? = nil) throws {
     let room = UnsafeMutableRawBufferPointer(rebasing: frame.body[..<job.plaintextBytes])
     if let piece {
       room.copyBytes(from: piece)
     } else {
-      try folder.read(file: job.file, at: job.offset, into: room)
+      let leaf = leaf ?? touched.withLock { $0[job.file]?.leaves[job.chunk] }
+      try folder.read(file: job.file, at: job.offset, into: room, leaf: leaf)
     }
     frame.count = try job.seal(
       UnsafeRawBufferPointer(room), into: UnsafeMutableRawBufferPointer(rebasing: frame.bytes[..<job.frameBytes]))

@@ -124,6 +124,7 @@ extension Node {
         case .examining, .reading: .checking
         case .fetching: isLinked ? .running : .waiting
         case .placing: .placing
+        case .waiting: .waiting
         }
       entries.append(
         TransferEntry(

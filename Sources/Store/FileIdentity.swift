@@ -19,6 +19,11 @@ public struct FileIdentity: Hashable, Codable, Sendable {
     self.modifiedNanoseconds = modifiedNanoseconds
   }
 
+  /// Whether it is the same file and as long, whenever it was last written.
+  func isSameFile(as other: FileIdentity) -> Bool {
+    device == other.device && inode == other.inode && sizeBytes == other.sizeBytes
+  }
+
   init(_ status: stat) {
     device = UInt64(status.st_dev)
     inode = UInt64(status.st_ino)

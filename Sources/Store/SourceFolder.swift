@@ -1,10 +1,12 @@
+internal import Artifact
 internal import Glibc
+public import Primitives
 
 /// Published files, read where they lie. Safe to use from several threads; blocks, so not on the loop.
 ///
 /// Before and after each read the very descriptor is held against what was recorded when the file was shared, so bytes of a
 /// file that is being rewritten are never served as the old ones. (What slips through, a write inside one clock tick, fails at
-/// the receiver against the hash tree.)
+/// the receiver against the hash tree.) Where only the time of the last write differs, bytes are taken by their hash.
 public final class SourceFolder: Sendable {
   private let root: String
   private let files: [Int: PublishedFile]
@@ -24,8 +26,14 @@ public final class SourceFolder: Sendable {
     self.files = Dictionary(files.map { ($0.index, $0) }, uniquingKeysWith: { first, _ in first })
   }
 
-  /// Fills `buffer` from a file at `offset`. Throws `sourceChanged` if the file is not what was shared, or ends too early.
-  public func read(file: Int, at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(StoreError) {
+  /// Fills `buffer` from a file at `offset`.
+  ///
+  /// Throws `sourceTouched` if the file was written to since it was shared, though it is the same file and as long: with its
+  /// `leaf` the chunk is read all the same, and is `sourceChanged` only if it is another. Throws `sourceChanged` if the file is
+  /// another or of another length, and `sourceMissing`, `sourceUnreadable` or `sourceBusy` if it cannot be read.
+  public func read(
+    file: Int, at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer, leaf: Digest? = nil
+  ) throws(StoreError) {
     guard let published = files[file] else {
       throw StoreError(.sourceMissing, root, detail: "the artifact has no file \(file)")
     }
@@ -37,9 +45,13 @@ public final class SourceFolder: Sendable {
     }
     func check() throws(StoreError) {
       guard let status = descriptor.status() else { throw .source(errno, path) }
-      guard status.isRegular, FileIdentity(status) == published.identity else {
+      let found = FileIdentity(status)
+      guard status.isRegular, found.isSameFile(as: published.identity) else {
         pool.forget(file)
         throw .changed(path)
+      }
+      guard leaf != nil || found == published.identity else {
+        throw StoreError(.sourceTouched, path, detail: "it was written to since it was shared")
       }
     }
     try check()
@@ -47,6 +59,7 @@ public final class SourceFolder: Sendable {
     guard count >= 0 else { throw .source(errno, path) }
     try check()
     guard count == buffer.count else { throw .changed(path) }
+    if let leaf, HashTree.leaf(UnsafeRawBufferPointer(buffer)) != leaf { throw .changed(path) }
   }
 
   /// The same into a new array.

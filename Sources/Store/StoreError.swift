@@ -40,8 +40,12 @@ public struct StoreError: Error, Sendable {
     case sourceMissing
     /// The file or folder to share may not be read.
     case sourceUnreadable
+    /// The machine lacks descriptors or memory to read a shared file just now.
+    case sourceBusy
     /// A shared file is no longer what was shared.
     case sourceChanged
+    /// A shared file was written to or touched: its bytes count only where their hash is still the same.
+    case sourceTouched
     /// A symbolic link lies where a shared file or folder should.
     case symlinkInSource
     /// A symbolic link that does not lead to a file of the shared folder, though links are to be followed.
@@ -129,7 +133,8 @@ public struct StoreError: Error, Sendable {
     case .noMemory: "end something else, or move the state to a larger machine"
     case .corruptDatabase: "move the state folder away and pair again; the identity is kept"
     case .newerSchema: "use the newer pawl"
-    case .sourceChanged: "share it again to publish the new contents"
+    case .sourceBusy: "try again in a moment"
+    case .sourceChanged, .sourceTouched: "share it again to publish the new contents"
     case .symlinkInSource:
       "--follow takes links to files of the same folder or Hugging Face cache; replace others by what they point to"
     case .linkLeadsOut: "replace the link by what it points to, or remove it"

@@ -5,6 +5,7 @@ func systemMessage(_ number: CInt) -> String {
   switch number {
   case EIO: "the disk reported an error"
   case EMFILE, ENFILE: "too many open files"
+  case ENOMEM, ENOBUFS, EAGAIN: "the machine is short of memory"
   case EROFS: "the file system is read-only"
   case EBUSY: "it is in use"
   case ELOOP: "a symbolic link lies there, and links are not followed"
@@ -41,6 +42,7 @@ extension StoreError {
     case ENOTDIR: StoreError(.sourceMissing, path, detail: "a part of the path is no folder")
     case ENXIO: StoreError(.specialFile, path, detail: "a pipe, socket or device cannot be shared")
     case ENAMETOOLONG: StoreError(.sourceMissing, path, detail: "the name is longer than the file system takes")
+    case EMFILE, ENFILE, ENOMEM, EAGAIN, ENOBUFS: StoreError(.sourceBusy, path, detail: systemMessage(number))
     default: StoreError(.sourceUnreadable, path, detail: systemMessage(number))
     }
   }

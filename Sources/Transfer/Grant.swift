@@ -159,9 +159,11 @@ public enum DenyReason: String, Hashable, Sendable {
   case notFound
   /// A file is no longer what was published.
   case changed
-  /// Too much at once: ask again in a while.
+  /// A file cannot be read there: its disk or its permissions refuse.
+  case unreadable
+  /// Not now, for a reason that passes by itself: ask again in a while.
   case busy
-  /// It was withdrawn while it was under way.
+  /// It was withdrawn while it was under way, or a file of it is no longer there.
   case gone
   /// More connections than a peer may have: ask again in a while.
   case limit
@@ -196,8 +198,8 @@ public struct Deny: Hashable, Sendable {
   init(_ fields: ControlFields) throws(ControlError) {
     request = try fields.integer("req")
     transfer = try fields.id("transfer")
-    guard let reason = DenyReason(rawValue: try fields.text("reason", atMost: 64)) else { throw ControlError(.malformed) }
-    self.reason = reason
+    // A reason of a later version says at least that it is not now: what was fetched is kept, and asking again is bounded.
+    reason = DenyReason(rawValue: try fields.text("reason", atMost: 64)) ?? .busy
     if fields.has("path") {
       guard let path = try? SafePath(try fields.text("path", atMost: SafePath.maximumBytes)) else {
         throw ControlError(.malformed)

@@ -127,20 +127,30 @@ extension PullMachine {
     else { return }
     switch deny.reason {
     case .notFound: drop(id, PullFailure(.notFound, source: id, "it shares no such artifact with us"), at: now, &actions)
-    case .gone: drop(id, PullFailure(.notFound, source: id, "it has withdrawn the artifact"), at: now, &actions)
+    case .gone:
+      let failure =
+        if let path = deny.path {
+          PullFailure(.gone(path), source: id, "\(DisplayText.escape(path.text)) is no longer there")
+        } else {
+          PullFailure(.notFound, source: id, "it has withdrawn the artifact")
+        }
+      drop(id, failure, at: now, &actions)
+    case .unreadable:
+      let what = deny.path.map { DisplayText.escape($0.text) } ?? "a file"
+      drop(id, PullFailure(.unreadable(deny.path), source: id, "it cannot read \(what)"), at: now, &actions)
     case .badRequest: drop(id, PullFailure(.refused, source: id, "it refuses our request"), at: now, &actions)
     case .changed:
       let what = deny.path.map { DisplayText.escape($0.text) } ?? "a file"
       drop(
         id, PullFailure(.changed(deny.path), source: id, "\(what) was changed there after it was shared"), at: now, &actions)
     case .busy, .limit:
+      update(id) { $0.putOff(at: now) }
       // Nothing is wrong with the connection: only this request has to be made again.
       if let want = wants.removeValue(forKey: deny.request) {
         release(want.kind, want.ranges)
         update(id) {
           $0.outstanding -= 1
           $0.outstandingBytes -= want.bytes
-          $0.notBefore = max($0.notBefore, now + PullLimits.busyPause)
         }
         // A connection that is refused with its first request is not known there.
         if deny.reason == .limit { close(connection, at: now, &actions) }

@@ -12,7 +12,7 @@ public enum PullLimits {
   public static let framePatience = Duration.seconds(20)
   /// How long a frame may wait for the grant that it has overtaken.
   public static let grantPatience = Duration.seconds(10)
-  /// When a source says that it is busy.
+  /// The first pause when a source says that it is busy; doubled each time until it brings something.
   public static let busyPause = Duration.seconds(2)
   /// The first pause after a connection that brought nothing; doubled each time.
   public static let firstBackoff = Duration.milliseconds(250)

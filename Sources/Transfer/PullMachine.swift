@@ -138,6 +138,7 @@ public struct PullMachine: Sendable {
     lastProgress = now
     bytesTransferred += UInt64(bytes)
     connections[ticket.connection]?.hasBroughtSomething = true
+    if source(ticket.source)?.putOffs != 0 { update(ticket.source) { $0.putOffs = 0 } }
     unsaved.insert(ticket.file)
     unsavedBytes += bytes
     if unsavedBytes >= PullLimits.persistBytes { save(at: now, &actions) }
@@ -190,10 +191,16 @@ public struct PullMachine: Sendable {
       return
     }
     guard now - lastProgress >= PullLimits.stall else { return }
-    let failure =
-      sources.contains { $0.isLinked }
-      ? PullFailure(.stalled, "nothing has come for \(PullLimits.stall.components.seconds) seconds")
-      : PullFailure(.unreachable, "no peer that has it can be reached")
-    end(.failed(failure), &actions)
+    end(.failed(stalled()), &actions)
+  }
+
+  /// Why nothing came.
+  private func stalled() -> PullFailure {
+    let linked = sources.filter(\.isLinked)
+    guard !linked.isEmpty else { return PullFailure(.unreachable, "no peer that has it can be reached") }
+    if let busy = linked.first(where: { $0.putOffs > 0 }) {
+      return PullFailure(.busy, source: busy.id, "it was busy each of the \(busy.putOffs) times it was asked")
+    }
+    return PullFailure(.stalled, "nothing has come for \(PullLimits.stall.components.seconds) seconds")
   }
 }

@@ -19,8 +19,17 @@ struct PullSource: Sendable {
   var outstandingBytes = 0
   /// Connections in a row that brought nothing.
   var failures = 0
+  /// Refusals as busy since it last brought something, those of one pause counted once.
+  var putOffs = 0
   /// Not asked before.
   var notBefore: Duration
+
+  /// It is busy: each pause is twice as long as the one before. Refusals of requests that were under way together are one.
+  mutating func putOff(at now: Duration) {
+    guard notBefore <= now else { return }
+    putOffs += 1
+    notBefore = now + min(PullLimits.longestBackoff, PullLimits.busyPause * (1 << min(putOffs - 1, 8)))
+  }
 
   var isDropped: Bool { state == .dropped }
 

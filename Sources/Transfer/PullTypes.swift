@@ -43,6 +43,12 @@ public struct PullFailure: Error, Hashable, Sendable {
     case notFound
     /// A file is no longer what was published.
     case changed(SafePath?)
+    /// A file of it is no longer there.
+    case gone(SafePath)
+    /// The peer cannot read a file of it.
+    case unreadable(SafePath?)
+    /// The peer puts us off each time.
+    case busy
     /// A peer sent what is not the artifact's, under its own seal.
     case integrity
     /// Nobody to ask.
@@ -83,9 +89,9 @@ public struct PullFailure: Error, Hashable, Sendable {
   /// The kind of failure.
   public var category: Category {
     switch code {
-    case .notFound: .notFound
+    case .notFound, .gone: .notFound
     case .integrity: .integrity
-    case .unreachable, .stalled: .unreachable
+    case .unreachable, .stalled, .busy, .unreadable: .unreachable
     case .changed, .refused, .protocolViolation: .failed
     }
   }

@@ -75,6 +75,7 @@ struct ProgressLine {
     switch phase {
     case .hashing: "hashing"
     case .asking: "asking for the manifest"
+    case .waiting: "waiting for other pulls to end"
     case .examining: "looking at what is there"
     case .fetching: "fetching"
     case .placing: "placing"

@@ -229,7 +229,14 @@ actor ForgedPeer {
       try? await say(.resolved(Resolved(request: request.request, entry: entry)))
     case .catalogRequest(let request):
       try? await say(.catalog(Catalog.page(offers.values.map(\.entry), request: request.request, after: request.after)))
-    case .want(let want): Task { await self.serve(want, in: delivered.session) }
+    case .want(let want):
+      if let reason = refusing?(want) {
+        try? await say(.deny(Deny(request: want.request, transfer: want.transfer, reason: reason)))
+      } else if held != nil {
+        held?.append((want, delivered.session))
+      } else {
+        Task { await self.serve(want, in: delivered.session) }
+      }
     default: break
     }
   }
@@ -237,6 +244,24 @@ actor ForgedPeer {
   // MARK: Serving
 
   private var lastOrder = 0
+  /// Wants that wait until the test lets them go; nil: none is held back.
+  private var held: [(want: Want, session: SessionID)]?
+  /// Wants that are denied, and why.
+  private var refusing: (@Sendable (Want) -> DenyReason?)?
+
+  /// From now on wants are not answered; or those that were held back are, and further ones at once.
+  func setHolding(_ holding: Bool) {
+    let waiting = held ?? []
+    held = holding ? waiting : nil
+    guard !holding else { return }
+    for (want, session) in waiting { Task { await self.serve(want, in: session) } }
+  }
+
+  /// How many wants are held back.
+  var heldCount: Int { held?.count ?? 0 }
+
+  /// From now on these wants are denied.
+  func refuse(_ reason: (@Sendable (Want) -> DenyReason?)?) { refusing = reason }
 
   /// Claims to have an artifact. The latest claim is the answer to its name.
   func offer(_ offer: Offer) {
