@@ -73,6 +73,7 @@ public enum SourceScanner {
       if isLink, errno == ENOENT {
         throw StoreError(.sourceMissing, path, detail: "a symbolic link to something that does not exist")
       }
+      if errno == ELOOP { throw StoreError(.linkLeadsOut, path, detail: "a symbolic link that goes in a circle") }
       throw .source(errno, path)
     }
     defer { free(resolved) }

@@ -54,6 +54,22 @@ import Testing
     #expect(folder.isCurrent(file: 0) && folder.isCurrent(file: 1))
   }
 
+  @Test func aCacheThatIsReachedThroughLinksIsTheSame() throws {
+    let temporary = try TemporaryFolder()
+    let path = try cache(temporary, "disk/hub/models--org--lora")
+    try temporary.link("hub", to: "disk/hub")
+    try temporary.link("latest", to: "hub/models--org--lora/snapshots/rev")
+    for given in ["hub/models--org--lora/snapshots/rev", "latest"] {
+      let tree = try follow(temporary, given)
+      #expect(tree.root == temporary(path))
+      #expect(tree.files.map(\.source) == ["../../blobs/aa11", "../../blobs/bb22"])
+    }
+    // A file of it that is given is taken under its own name, without following anything else.
+    let file = try SourceScanner.scan(temporary("latest/model.bin"))
+    #expect(file.files.map(\.path.text) == ["model.bin"] && file.baseName == "model.bin")
+    #expect(SourceFolder.path(of: file.files[0].source, root: file.root) == temporary("disk/hub/models--org--lora/blobs/aa11"))
+  }
+
   @Test func withoutFollowingEveryLinkIsRefusedWithTheWayToTakeIt() throws {
     let temporary = try TemporaryFolder()
     let path = try cache(temporary)

@@ -81,7 +81,7 @@ import Testing
     try temporary.link("gone", to: "nothing")
     #expect(code { _ = try SourceScanner.scan(temporary("gone")) } == .sourceMissing)
     try temporary.link("circle", to: "circle")
-    #expect(code { _ = try SourceScanner.scan(temporary("circle")) } == .symlinkInSource)
+    #expect(code { _ = try SourceScanner.scan(temporary("circle")) } == .linkLeadsOut)
     try temporary.link("null", to: "/dev/null")
     #expect(code { _ = try SourceScanner.scan(temporary("null")) } == .specialFile)
   }

@@ -67,6 +67,37 @@ extension EndToEnd {
       }
     }
 
+    @Test func whatWasFollowedAndLeftOutIsToldAndEmptyFoldersArrive() async throws {
+      try await Household.with("studio", "laptop") { house in
+        let (studio, laptop) = (house.node("studio"), house.node("laptop"))
+        try await house.pair(studio, laptop)
+        let weights = try house.write("art/weights.bin", pattern(100))
+        for name in [".env", ".git/HEAD", "sub/__pycache__/a.pyc"] { try house.write("art/\(name)", "x") }
+        _ = try house.folder("art/samples/none yet")
+        symlink("weights.bin", "\(house.path)/art/best.bin")
+        let refused = try await studio.ask("share", "\(house.path)/art", exit: 2)
+        #expect(refused["hint"].text.contains("--follow"))
+        symlink("art", "\(house.path)/latest")
+        let shared = try await studio.ask("share", "\(house.path)/latest", "--follow", "--to", "laptop")
+        #expect(shared["artifact"] == "latest")
+        #expect(shared["links"].elements.map { $0["path"].text } == ["best.bin"])
+        #expect(shared["links"][0]["target"].text == weights)
+        #expect(shared["left_out"] == .array([".env", ".git/", "sub/__pycache__/"]))
+        #expect(shared["left_out_count"] == 3)
+        #expect(shared["folders"] == .array(["samples/none yet", "sub"]))
+        #expect(try await laptop.ask("show", "studio/latest")["folders"] == .array(["samples/none yet", "sub"]))
+        try await laptop.ask("pull", "studio/latest", "-o", "\(house.path)/models")
+        #expect(
+          house.tree("models/latest") == ["best.bin", "samples", "samples/none yet", "sub", "weights.bin"])
+        #expect(house.read("models/latest/best.bin") == pattern(100))
+        // A file of the user's in a folder's place is a conflict like any other.
+        try house.write("more/latest/samples", "mine")
+        let conflict = try await laptop.ask("pull", "studio/latest", "-o", "\(house.path)/more", exit: 16)
+        #expect(conflict["message"].text.contains("samples/none yet"))
+        #expect(house.read("more/latest/weights.bin") == pattern(100))
+      }
+    }
+
     @Test func aSingleFileKeepsItsName() async throws {
       try await Household.with("studio", "laptop") { house in
         let (studio, laptop) = (house.node("studio"), house.node("laptop"))
