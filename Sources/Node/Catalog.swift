@@ -58,6 +58,6 @@ extension Node {
     }
     return ManifestReport(
       manifest: try Manifest(decoding: artifact.manifest.span), digest: artifact.digest,
-      publisherAlias: configuration.name, isOwn: true, audience: try await audience(of: artifact.name))
+      publisherAlias: ownName, isOwn: true, audience: try await audience(of: artifact.name))
   }
 }
