@@ -39,6 +39,8 @@ public struct Client: ~Copyable {
     while sent < line.count {
       let count = line[sent...].withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
       if count < 0, errno == EINTR { continue }
+      // Whoever refuses a client says why and hangs up: the line can still be read.
+      if count < 0, errno == EPIPE { return }
       guard count > 0 else { throw Self.lost }
       sent += count
     }

@@ -39,14 +39,14 @@ struct NodeAdapter: NodeBackend {
       guard request.wait else { return .ticket(ticket) }
       await replies.event(.ticket(ticket))
       let peer = try await node.awaitUse(of: invitation) { notice in Task { await replies.event(.notice(notice)) } }
-      return .paired(PairingResult(peer))
+      return .paired(await PairingResult(peer))
     }
   }
 
   func join(_ request: JoinRequest, replies: Replies) async throws -> PairingResult {
     try await translating {
       let joined = try await node.join(request.ticket, alias: request.alias, newMachine: request.newMachine)
-      var pairing = PairingResult(joined.peer)
+      var pairing = await PairingResult(joined.peer)
       if joined.isWaiting { pairing.waits = true }
       return pairing
     }
@@ -115,8 +115,8 @@ extension API.Peer {
 }
 
 extension PairingResult {
-  init(_ peer: PeerSummary) {
-    self.init(peer: API.Peer(peer), safetyNumber: peer.safetyNumber)
+  init(_ peer: PeerSummary) async {
+    self.init(peer: API.Peer(peer), safetyNumber: await peer.safetyNumber())
   }
 }
 

@@ -14,7 +14,7 @@ extension NodeAdapter {
       if request.confirm { peer = try await node.confirm(peer.alias) }
       let change = try await node.identityChange(of: peer.alias)
       return VerifyResult(
-        peer: API.Peer(peer), safetyNumber: peer.safetyNumber, new: change.map(VerifyResult.NewIdentity.init),
+        peer: API.Peer(peer), safetyNumber: await peer.safetyNumber(), new: change.map(VerifyResult.NewIdentity.init),
         decided: request.decision)
     }
   }

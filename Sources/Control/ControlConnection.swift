@@ -15,20 +15,26 @@ actor ControlConnection {
   private let loop: EventLoop
   private let backend: any NodeBackend
   private let logger: Logger
+  private let seat: ControlClients.Seat?
   private var lines = LineDecoder(maximumBytes: LineDecoder.maximumRequestBytes)
   private var hasEnded = false
 
-  init(_ stream: PipeStream, on loop: EventLoop, backend: any NodeBackend, logger: Logger) {
+  init(_ stream: PipeStream, on loop: EventLoop, backend: any NodeBackend, logger: Logger, seat: ControlClients.Seat? = nil) {
     self.stream = stream
     self.loop = loop
     self.backend = backend
     self.logger = logger
+    self.seat = seat
   }
 
   /// Serves the client until it goes away or sends what cannot be skipped over.
   func serve() async {
     do {
-      while let line = try await nextLine() { await answer(line) }
+      while let line = try await nextLine() {
+        await seat?.begin()
+        await answer(line)
+        await seat?.end()
+      }
     } catch is LineDecoder.TooLong {
       // Where the next line would begin is not known any more.
       let limit = LineDecoder.maximumRequestBytes

@@ -4,48 +4,67 @@ public import Logging
 
 /// The local API's server: a Unix socket that only the owner can open, many clients at once.
 public final class ControlServer: Sendable {
-  /// Clients at once; each costs a descriptor. People and scripts of one user come nowhere near.
+  /// Clients at once; each costs a descriptor, so where those are scarce it is fewer. People and scripts of one user come nowhere
+  /// near. Beyond it, who has said nothing for a second makes room, or the newcomer is told.
   public static let maximumClients = 128
+
+  /// How many it is.
+  static var capacity: Int { min(maximumClients, DescriptorBudget.process.share(of: .control)) }
 
   private let listener: PipeListener
   private let loop: EventLoop
   private let backend: any NodeBackend
   private let logger: Logger
+  private let patience: Duration
 
-  private init(_ listener: PipeListener, loop: EventLoop, backend: any NodeBackend, logger: Logger) {
+  private init(
+    _ listener: PipeListener, loop: EventLoop, backend: any NodeBackend, logger: Logger, patience: Duration
+  ) {
     self.listener = listener
     self.loop = loop
     self.backend = backend
     self.logger = logger
+    self.patience = patience
   }
 
   /// Listens at `path`. What a node that died left there is replaced; a socket that somebody answers on is an error.
   ///
+  /// A client that has said nothing for `patience` makes room where all places are taken: a command asks as soon as it is connected.
   /// Clients may connect from now on; they are served while ``run()`` runs. Throws `LoopError` of the event loop.
   public static func bind(
-    path: String, backend: any NodeBackend, loop: EventLoop, logger: Logger
+    path: String, backend: any NodeBackend, loop: EventLoop, logger: Logger, patience: Duration = .seconds(1)
   ) async throws -> ControlServer {
-    ControlServer(try await PipeListener.bind(path: path, on: loop), loop: loop, backend: backend, logger: logger)
+    ControlServer(
+      try await PipeListener.bind(path: path, on: loop), loop: loop, backend: backend, logger: logger, patience: patience)
   }
 
   /// Serves clients until its task is cancelled; then requests under way are cancelled too, their clients are told, and the
   /// socket is removed.
   public func run() async {
-    await withTaskGroup(of: Void.self) { group in
-      var clients = 0
+    let capacity = Self.capacity
+    let clients = ControlClients(capacity: capacity, patience: patience, on: loop)
+    await withDiscardingTaskGroup { group in
       while let stream = await accept() {
-        if clients >= Self.maximumClients {
-          await group.next()
-          clients -= 1
-        }
-        clients += 1
-        group.addTask { [loop, backend, logger] in
-          await ControlConnection(stream, on: loop, backend: backend, logger: logger).serve()
+        switch await clients.enter(stream) {
+        case .full:
+          await refuse(stream, capacity)
+        case .seated(let seat, closing: let idle):
+          await idle?.close()
+          group.addTask { [loop, backend, logger] in
+            await ControlConnection(stream, on: loop, backend: backend, logger: logger, seat: seat).serve()
+            await seat.leave()
+          }
         }
       }
       group.cancelAll()
     }
     await listener.close()
+  }
+
+  /// The socket has room for the line: nobody is waited for.
+  private func refuse(_ stream: PipeStream, _ capacity: Int) async {
+    try? await stream.write(Lines.failure(.tooManyClients(capacity)), deadline: .after(.seconds(1)))
+    await stream.close()
   }
 
   private func accept() async -> PipeStream? {

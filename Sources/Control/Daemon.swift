@@ -13,7 +13,8 @@ public enum Daemon {
   /// How long the end waits for the last lines of the log to be read.
   private static let logPatience = Duration.milliseconds(500)
 
-  /// Runs a node until SIGTERM or SIGINT. Returning means a clean end; throwing a ``Failure`` means that it could not start.
+  /// Runs a node until SIGTERM or SIGINT, or until the terminal is gone at which it was started. Another SIGHUP makes it read its
+  /// configuration again (``Reloading``). Returning means a clean end; throwing a ``Failure`` means that it could not start.
   ///
   /// - Parameters:
   ///   - options: what the command line says.
@@ -35,8 +36,12 @@ public enum Daemon {
       log.flush(within: logPatience)
       log.close()
     }
-    let logger = Logger(label: "pawl") { _ in StandardErrorLog(level: settings.level, writer: log) }
+    let level = LogLevel(settings.level)
+    let logger = Logger(label: "pawl") { _ in StandardErrorLog(level: level, writer: log) }
     for warning in settings.warnings { logger.warning("\(warning)") }
+    // From the beginning: a signal that comes while the node starts is acted upon when it runs.
+    let hangUp = HangUp()
+    let hangUps = hangUp == nil ? nil : await UnixSignalsSequence(trapping: .sighup)
     let loop = EventLoop()
     var resolved = NodeSettings(
       locations: locations, name: settings.name, listen: settings.listen, loop: loop, logger: logger)
@@ -50,7 +55,16 @@ public enum Daemon {
     }
     let problem: (any Error)?
     do {
-      try await serve(node, at: locations.socket, loop: loop, logger: logger, onReady: onReady)
+      let reloading = Reloading(
+        settings, options, environment: environment, file: locations.configFile, level: level, node: node, logger: logger)
+      try await serve(node, at: locations.socket, loop: loop, logger: logger, onReady: onReady) {
+        guard let hangUp, let hangUps else { return try await gracefulShutdown() }
+        for await _ in hangUps {
+          try await loop.sleep(for: HangUp.settleTime)
+          guard !hangUp.isTerminalGone else { return logger.info("the terminal is gone; the node ends") }
+          await reloading.reload()
+        }
+      }
       problem = nil
     } catch { problem = error }
     if await stop(node, on: loop) {
@@ -65,16 +79,17 @@ public enum Daemon {
 
   private static func serve(
     _ node: any RunningNode, at socket: String, loop: EventLoop, logger: Logger,
-    onReady: @escaping @Sendable (ReadyLine) -> Void
+    onReady: @escaping @Sendable (ReadyLine) -> Void, untilHangUp: @escaping @Sendable () async throws -> Void
   ) async throws {
     let server = try await ControlServer.bind(path: socket, backend: node.backend, loop: loop, logger: logger)
     // The group reports each of its own steps; what matters of them is in our log already.
     var quiet = logger
     quiet.logLevel = .error
-    let service = ControlService(server: server) { onReady(node.ready) }
+    let service = ControlService(server: server, untilHangUp: untilHangUp) { onReady(node.ready) }
     let group = ServiceGroup(
       configuration: ServiceGroupConfiguration(
-        services: [.init(service: service)], gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet))
+        services: [.init(service: service, successTerminationBehavior: .gracefullyShutdownGroup)],
+        gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet))
     try await group.run()
   }
 
@@ -97,7 +112,7 @@ public enum Daemon {
   private static func failure(_ error: any Error) -> Failure {
     switch error {
     case let failure as Failure: return failure
-    case let error as StoreError: return Failure(.failed, error.message, hint: error.hint)
+    case let error as StoreError: return Failure(error.apiCode, error.message, hint: error.hint)
     case let error as LoopError where error.code == .addressInUse:
       return Failure(
         .failed, "\(error)", hint: "is another node running? stop it, or choose another place: pawl up --listen HOST:PORT")
@@ -107,16 +122,22 @@ public enum Daemon {
   }
 }
 
-/// The control server as a service: runs until the group shuts down.
+/// The control server as a service: runs until the group shuts down, or the terminal hangs up.
 private struct ControlService: Service {
   let server: ControlServer
+  let untilHangUp: @Sendable () async throws -> Void
   let isReady: @Sendable () -> Void
 
   func run() async throws {
     await withTaskGroup(of: Void.self) { group in
       group.addTask { await server.run() }
       isReady()
-      try? await gracefulShutdown()
+      await withTaskGroup(of: Void.self) { ends in
+        ends.addTask { try? await gracefulShutdown() }
+        ends.addTask { [untilHangUp] in try? await untilHangUp() }
+        await ends.next()
+        ends.cancelAll()
+      }
       group.cancelAll()
     }
   }

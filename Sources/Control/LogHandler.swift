@@ -8,16 +8,20 @@ public import Logging
 /// One line an event, whatever is in it: everything is escaped, since names and addresses come from strangers. Lines are queued, so
 /// that a reader of standard error who stops reading does not stop the node.
 public struct StandardErrorLog: LogHandler {
-  /// The least important level that is written.
-  public var logLevel: Logger.Level
+  /// The least important level that is written. Set for one handler, it is that one's own from then on.
+  public var logLevel: Logger.Level {
+    get { level.now }
+    set { level = LogLevel(newValue) }
+  }
   /// Goes with every line.
   public var metadata: Logger.Metadata = [:]
 
   private let writer: LineWriter
+  private var level: LogLevel
 
   /// A handler for a level, which writes through ``standardError`` or another writer.
-  public init(level: Logger.Level, writer: LineWriter) {
-    logLevel = level
+  public init(level: LogLevel, writer: LineWriter) {
+    self.level = level
     self.writer = writer
   }
 

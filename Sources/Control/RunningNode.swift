@@ -8,6 +8,8 @@ public protocol RunningNode: Sendable {
   var backend: any NodeBackend { get }
   /// What is printed when the node is ready.
   var ready: ReadyLine { get }
+  /// Calls itself something else from now on.
+  func rename(to name: String) async
   /// Stops accepting, persists, closes links. The daemon waits a few seconds and then ends without it.
   func stop() async
 }

@@ -34,6 +34,8 @@ private struct StandardNode: RunningNode {
 
   var ready: ReadyLine { ReadyLine(node: node.id.hex, listening: node.listening.description) }
 
+  func rename(to name: String) async { await node.rename(to: name) }
+
   func stop() async {
     await node.stop()
     folder.release()

@@ -10,6 +10,9 @@ public actor TCPStream: FrameStream {
   /// Pinned to the loop that it was made on.
   public nonisolated var unownedExecutor: UnownedSerialExecutor { core.loop.asUnownedSerialExecutor() }
 
+  /// What it holds as long as it is open.
+  private var permit: DescriptorPermit?
+
   /// Call with a core that is open, or about to be.
   init(core: StreamCore, remoteAddress: SocketAddress) {
     self.core = core
@@ -82,5 +85,11 @@ public actor TCPStream: FrameStream {
   public func shutdownWrite() async throws { try await core.shutdownWrite() }
 
   /// See ``ByteStream/close()``.
-  public func close() async { await core.closeAndWait() }
+  public func close() async {
+    await core.closeAndWait()
+    permit = nil
+  }
+
+  /// Keeps a permit until the stream is closed.
+  public func hold(_ permit: DescriptorPermit) { self.permit = permit }
 }

@@ -59,6 +59,6 @@ extension Node {
     let manifest = try await context.threads.files.run { try Manifest(decoding: artifact.manifest.span) }
     return ManifestReport(
       manifest: manifest, digest: artifact.digest,
-      publisherAlias: configuration.name, isOwn: true, audience: try await audience(of: artifact.name))
+      publisherAlias: ownName, isOwn: true, audience: try await audience(of: artifact.name))
   }
 }

@@ -28,6 +28,11 @@ extension Node: AttachmentDesk {
     guard let message = try await stream.read(exactly: Attach.byteCount, deadline: deadline),
       let (connection, owner) = desk.admit(message, at: MonotonicClock.now)
     else { throw LinkEnded() }
+    guard let permit = context.descriptors.take(.data) else {
+      context.peerLog.note(.warning, "a data connection is refused: too many descriptors are in use", peer: nil)
+      throw LinkEnded()
+    }
+    await stream.hold(permit)
     place.leave()
     switch owner {
     case .puller(let transfer):
@@ -48,10 +53,12 @@ enum DataDialler {
   static let time = Duration.seconds(10)
 
   static func dial(
-    _ place: SocketAddress, connection: ConnectionID, key: SecretBox, on loop: EventLoop
+    _ place: SocketAddress, connection: ConnectionID, key: SecretBox, on loop: EventLoop, within descriptors: DescriptorBudget = .process
   ) async throws -> TCPStream {
+    guard let permit = descriptors.take(.data) else { throw LoopError(.tooManyFiles, "connect \(place)") }
     let deadline = Deadline.after(time)
     let stream = try await TCPStream.connect(to: place, on: loop, deadline: deadline)
+    await stream.hold(permit)
     try await stream.write([Preamble.data.rawValue] + Attach.message(connection: connection, key: key), deadline: deadline)
     return stream
   }

@@ -33,6 +33,10 @@ struct Dialler {
   let remoteKey: X25519.PublicKey
   let psk: SecretBox?
   let firstPayload: [UInt8]
+  /// What an address stands for now.
+  var resolve: @Sendable (PeerAddress, EventLoop, Deadline) async throws -> [SocketAddress] = {
+    try await Resolver.resolve(host: $0.host, port: $0.port, on: $1, deadline: $2)
+  }
 
   private enum Outcome: Sendable {
     case won(Answer)
@@ -65,12 +69,41 @@ struct Dialler {
     return winner
   }
 
+  /// All places behind an address that may be dialed, a moment apart: one that swallows everything, as an IPv6 address does where IPv6
+  /// leads nowhere, takes only that moment from the others.
   private func attempt(_ address: PeerAddress, delay: Duration, _ places: DialedPlaces) async -> Outcome {
     let deadline = Deadline.after(Self.attemptTime + delay)
+    let found: [SocketAddress]
+    do {
+      if delay > .zero { try await context.loop.sleep(for: delay) }
+      found = try await resolve(address, context.loop, deadline)
+    } catch { return .silent(address) }
+    let allowed = found.filter { rules.permit($0, for: address) && places.take($0) }
+    return await withTaskGroup(of: Outcome.self) { group in
+      for (index, place) in allowed.enumerated() {
+        group.addTask { await self.attempt(address, at: place, delay: Self.stagger * index, by: deadline) }
+      }
+      var best = Outcome.silent(address)
+      for await outcome in group {
+        switch (outcome, best) {
+        case (.won(let late), .won): await late.driver.abandon()
+        case (.won, _):
+          best = outcome
+          group.cancelAll()
+        case (.answered, .silent): best = outcome
+        default: break
+        }
+      }
+      return best
+    }
+  }
+
+  private func attempt(_ address: PeerAddress, at place: SocketAddress, delay: Duration, by deadline: Deadline) async -> Outcome
+  {
     let stream: TCPStream
     do {
       if delay > .zero { try await context.loop.sleep(for: delay) }
-      stream = try await connect(address, places, by: deadline)
+      stream = try await TCPStream.connect(to: place, on: context.loop, deadline: deadline)
     } catch { return .silent(address) }
     do {
       let handshake = NoiseHandshake(
@@ -85,18 +118,6 @@ struct Dialler {
       await stream.close()
       return .answered(address)
     }
-  }
-
-  /// Connects to the first place behind an address that answers and that may be dialed.
-  private func connect(_ address: PeerAddress, _ places: DialedPlaces, by deadline: Deadline) async throws -> TCPStream {
-    var lastError: any Error = LoopError(.unreachable, "connect \(address)")
-    let found = try await Resolver.resolve(host: address.host, port: address.port, on: context.loop, deadline: deadline)
-    for place in found where rules.permit(place, for: address) && places.take(place) {
-      do { return try await TCPStream.connect(to: place, on: context.loop, deadline: deadline) } catch let error as LoopError {
-        lastError = error
-      }
-    }
-    throw lastError
   }
 
   private func ends(of stream: TCPStream) async -> ConnectionEnds? {

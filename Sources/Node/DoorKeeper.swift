@@ -31,8 +31,13 @@ struct DoorKeeper {
     var isGreeted = false
   }
 
+  /// How many there is room for.
+  private let capacity: Int
   /// Oldest first.
   private var guests: [Guest] = []
+
+  /// A doorway for ``maximumUnauthenticated``, or for fewer, where descriptors are scarce.
+  init(capacity: Int = maximumUnauthenticated) { self.capacity = min(capacity, Self.maximumUnauthenticated) }
 
   /// How many connections are in the doorway.
   var count: Int { guests.count }
@@ -41,7 +46,8 @@ struct DoorKeeper {
   /// of the addresses that hold more than their share, else the oldest of an address that is no peer's, else the oldest.
   mutating func arrive(_ number: UInt64, address: String, isKnown: Bool) -> Decision {
     let guest = Guest(number: number, network: Self.network(of: address), isKnown: isKnown)
-    guard guests.count >= Self.maximumUnauthenticated else {
+    guard capacity > 0 else { return .refuse }
+    guard guests.count >= capacity else {
       guests.append(guest)
       return .admit
     }
@@ -62,7 +68,7 @@ struct DoorKeeper {
     guard let place = guests.firstIndex(where: { $0.number == number }), !guests[place].isGreeted else { return .refuse }
     guests[place].isGreeted = true
     let greeted = guests.filter(\.isGreeted)
-    guard greeted.count > Self.maximumGreeted else { return .admit }
+    guard greeted.count > min(Self.maximumGreeted, max(1, capacity / 2)) else { return .admit }
     let crowded = Self.crowded(greeted.map(\.network))
     let others = greeted.filter { $0.number != number }
     let losers = others.filter { crowded.contains($0.network) }

@@ -8,7 +8,7 @@ final class Doorway: Sendable {
   private static let patience = Duration.milliseconds(20)
 
   private struct State {
-    var keeper = DoorKeeper()
+    var keeper: DoorKeeper
     var budget = AnswerBudget()
     var streams: [UInt64: TCPStream] = [:]
     var last: UInt64 = 0
@@ -30,10 +30,13 @@ final class Doorway: Sendable {
   }
 
   private let loop: EventLoop
-  private let state = Locked(State())
+  private let state: Locked<State>
 
-  /// A doorway whose connections live on this loop.
-  init(loop: EventLoop) { self.loop = loop }
+  /// A doorway whose connections live on this loop, with room for at most `capacity`.
+  init(loop: EventLoop, capacity: Int) {
+    self.loop = loop
+    state = Locked(State(keeper: DoorKeeper(capacity: capacity)))
+  }
 
   /// Addresses where peers may be reached: connections from there are dropped after those from elsewhere.
   func setKnown(_ hosts: [String]) {

@@ -20,6 +20,8 @@ struct Link: Sendable {
   let opened: UInt64
   /// Its COUNTERS are on their way: other frames may follow.
   var isOpen = false
+  /// Its place among the descriptors.
+  var permit: DescriptorPermit?
   /// When the handshake was done, on the monotonic clock.
   let began: Duration
 

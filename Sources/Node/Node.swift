@@ -22,6 +22,8 @@ public actor Node {
   /// Where it listens: `127.0.0.1:7411`.
   public nonisolated let listening: SocketAddress
   let started: UInt64
+  /// What this node calls itself.
+  private(set) var ownName: String
 
   let listener: TCPListener
   var prekeys: PrekeyRing
@@ -67,9 +69,13 @@ public actor Node {
     do {
       let isFirstRun = try await database.peers().isEmpty
       let identity = try Self.identity(in: folder, keys, isFirstRun: isFirstRun, crypto: crypto, logger: logger)
+      let threads = NodeThreads()
+      let descriptors = DescriptorBudget.process
       let context = NodeContext(
-        loop: loop, identity: identity, key: keys.key, database: database, crypto: crypto, clock: clock, threads: NodeThreads(),
-        network: network, logger: logger, peerLog: PeerLog(logger))
+        loop: loop, identity: identity, key: keys.key, database: database, crypto: crypto, clock: clock, threads: threads,
+        network: network, logger: logger, peerLog: PeerLog(logger), descriptors: descriptors,
+        dials: DialGate(limit: DialGate.limit(in: descriptors), on: loop),
+        numbers: SafetyNumbers(of: identity.id, on: threads.open))
       var prekeys = try PrekeyRing(stored: try await database.loadPrekeys(), key: keys.key)
       let rotation = prekeys.refresh(at: context.now, crypto: crypto)
       try await database.forgetSpentInitiations(expiredAt: context.now)
@@ -79,6 +85,11 @@ public actor Node {
       let listener = try await Self.listen(configuration, context: context)
       let node = Node(
         configuration: configuration, locations: folder.locations, context: context, prekeys: prekeys, listener: listener)
+      if descriptors.limit < DescriptorLimit.comfortable {
+        logger.warning(
+          "few files and connections may be open at once: floods and large artifacts will be slow, or refused; raise it with ulimit -n",
+          metadata: ["limit": "\(descriptors.limit)"])
+      }
       await node.begin(loaded)
       return node
     } catch {
@@ -96,6 +107,7 @@ public actor Node {
     configuration: NodeConfiguration, locations: Locations, context: NodeContext, prekeys: PrekeyRing, listener: TCPListener
   ) {
     self.configuration = configuration
+    ownName = configuration.name
     self.locations = locations
     self.context = context
     self.prekeys = prekeys
@@ -104,7 +116,7 @@ public actor Node {
     listening = listener.localAddress
     started = context.now
     readBacks = ReadBackQueue(context: context)
-    doorway = Doorway(loop: context.loop)
+    doorway = Doorway(loop: context.loop, capacity: context.descriptors.share(of: .door))
   }
 
   private static func identity(
@@ -172,7 +184,8 @@ public actor Node {
     accepting = Task { await self.acceptConnections() }
     housekeeping = Task { await self.keepHouse() }
     following = Task { await self.followAddresses(since: addresses, said: hello) }
-    for peer in peers.values { await peer.run() }
+    // Only so many are dialed at once: first those that were there last.
+    for peer in loaded.sorted(by: { $0.row.lastSeen ?? 0 > $1.row.lastSeen ?? 0 }) { await peers[peer.row.id]?.run() }
     await readBacks.resume()
   }
 
@@ -188,6 +201,14 @@ public actor Node {
       Task { await puller.cancel(end) }
     }
     return peer
+  }
+
+  /// Calls itself something else from now on, and tells its peers.
+  public func rename(to name: String) async {
+    guard name != ownName else { return }
+    ownName = name
+    let hello = hello()
+    for peer in peers.values { await peer.adopt(hello: hello) }
   }
 
   // MARK: Time

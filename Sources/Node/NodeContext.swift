@@ -22,6 +22,11 @@ struct NodeContext: Sendable {
   let logger: Logger
   /// For lines that others cause, who must not be able to fill the log.
   let peerLog: PeerLog
+  /// What may be open at once.
+  let descriptors: DescriptorBudget
+  /// Who may dial now.
+  let dials: DialGate
+  let numbers: SafetyNumbers
 
   /// Wall-clock Unix seconds.
   var now: UInt64 { clock() }

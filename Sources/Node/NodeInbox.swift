@@ -7,6 +7,10 @@ internal import Store
 internal import Transfer
 
 /// What peers say, once their session has committed it.
+///
+/// Nothing here waits for the disk, since a peer's session waits for it. Messages of a transfer and answers count at once, in order;
+/// their bounds are those of who gets them. Questions stand in a line of the peer's own, and are dropped where it is full: who asked
+/// asks again. Of what a peer says of itself the newest waits, and is never dropped.
 extension Node: PeerInbox {
   func deliver(_ payload: Delivered, from peer: Peer, over scope: AddressScope) async {
     // Revoked, blocked or paired anew while this was on its way.
@@ -24,9 +28,10 @@ extension Node: PeerInbox {
       return
     }
     switch message {
-    case .hello(let hello): await greeted(hello, by: peer, over: scope)
-    case .catalogRequest(let request): await answer(request, to: peer)
-    case .resolve(let request): await answer(request, to: peer)
+    case .hello(let hello):
+      await peer.greetings.put { if await self.isLive(peer) { await self.greeted(hello, by: peer, over: scope) } }
+    case .catalogRequest(let request): await queue(from: peer) { await self.answer(request, to: peer) }
+    case .resolve(let request): await queue(from: peer) { await self.answer(request, to: peer) }
     case .catalog(let catalog): await peer.answer(catalog.request, with: .success(message))
     case .resolved(let resolved): await peer.answer(resolved.request, with: .success(message))
     case .want(let want): await server(for: peer).receive(want, session: payload.session)
@@ -36,6 +41,15 @@ extension Node: PeerInbox {
     case .deny(let deny): await puller(deny.transfer, of: peer)?.post(.denied(deny))
     }
   }
+
+  /// Answers a peer's question when it is its turn.
+  private func queue(from peer: Peer, _ answer: @escaping DeliveryLine.Work) async {
+    let isQueued = await peer.queries.add { if await self.isLive(peer) { await answer() } }
+    if !isQueued { context.peerLog.note(.warning, "a question is dropped: too many wait", peer: await peer.row.alias) }
+  }
+
+  /// Whether this is still what is known of its node.
+  private func isLive(_ peer: Peer) -> Bool { peers[peer.id] === peer }
 
   private func puller(_ transfer: TransferID, of peer: Peer) -> Puller? {
     guard let puller = pulls[transfer], puller.peer.id == peer.id else { return nil }
@@ -83,7 +97,7 @@ extension Node: PeerInbox {
 
   /// What this node says of itself in the first envelope of a session.
   func hello() -> [UInt8] {
-    ControlMessage.hello(Hello(name: configuration.name, addresses: advertisedAddresses().map(\.description))).payload
+    ControlMessage.hello(Hello(name: ownName, addresses: advertisedAddresses().map(\.description))).payload
   }
 
   /// The serving half of a peer.

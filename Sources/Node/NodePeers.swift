@@ -28,12 +28,15 @@ public struct PeerSummary: Sendable {
   public let lastSeen: UInt64?
   /// State of the session: none, starting, unconfirmed, healthy, quarantined.
   public let health: String
-  /// 60 decimal digits that both sides see alike.
-  public let safetyNumber: String
   /// What went wrong lately between the two, oldest first.
   public let troubles: [TroubleReport]
   /// What was lost with a session in the last seven days.
   public let undelivered: UndeliveredReport?
+  let node: NodeID
+  let numbers: SafetyNumbers
+
+  /// 60 decimal digits that both sides see alike. The first time it takes some milliseconds, on a thread of its own.
+  public func safetyNumber() async -> String { await numbers.digits(with: node) }
 }
 
 extension Peer {
@@ -42,9 +45,9 @@ extension Peer {
     PeerSummary(
       alias: row.alias, id: id.hex, name: row.name, addresses: addresses.map(\.description), isVerified: row.verified,
       isBlocked: row.blocked, isIdentityChanged: claim != nil, isOnline: isLinked, added: row.added,
-      lastSeen: isLinked ? context.now : row.lastSeen, health: machine.health.rawValue, safetyNumber: safetyNumber.digits,
+      lastSeen: isLinked ? context.now : row.lastSeen, health: machine.health.rawValue,
       troubles: machine.troubles(at: context.now).map(TroubleReport.init),
-      undelivered: machine.lostPayloads(at: context.now).map(UndeliveredReport.init))
+      undelivered: machine.lostPayloads(at: context.now).map(UndeliveredReport.init), node: id, numbers: context.numbers)
   }
 
   /// The row was changed in the store.
@@ -158,10 +161,10 @@ extension Node {
   }
 
   /// What this node says of itself.
-  func card() throws -> Card { try Card(name: configuration.name, addresses: advertisedAddresses()) }
+  func card() throws -> Card { try Card(name: ownName, addresses: advertisedAddresses()) }
 
   /// Node id, name and addresses for `pawl id`.
   public func whoAmI() -> (id: String, fingerprint: String, name: String, addresses: [String]) {
-    (id.hex, id.fingerprint, configuration.name, advertisedAddresses().map(\.description))
+    (id.hex, id.fingerprint, ownName, advertisedAddresses().map(\.description))
   }
 }

@@ -54,7 +54,7 @@ extension Node {
     var warnings: [String] = []
     for peer in peers.values { warnings += await peer.warnings() }
     return NodeReport(
-      id: id.hex, name: configuration.name, listening: listening.description,
+      id: id.hex, name: ownName, listening: listening.description,
       addresses: advertisedAddresses().map(\.description), started: started, peers: await peerSummaries(),
       transfers: transfers, sharedCount: try await context.database.published().count,
       ticketCount: try await context.database.tickets(now: context.now).filter { $0.state == .open }.count,

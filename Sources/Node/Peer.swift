@@ -18,8 +18,6 @@ actor Peer {
   nonisolated let context: NodeContext
   nonisolated let id: NodeID
   nonisolated let record: IdentityRecord
-  /// Worked out once: it takes 5,200 rounds a side.
-  nonisolated let safetyNumber: SafetyNumber
   nonisolated var unownedExecutor: UnownedSerialExecutor { context.loop.asUnownedSerialExecutor() }
 
   var row: PeerRow
@@ -63,6 +61,10 @@ actor Peer {
   /// Why the last commit came to nothing; nil: it did not.
   var commitFailure: NodeError?
   let nudge: Nudge
+  /// Questions of the peer that wait for their answers.
+  nonisolated let queries: DeliveryLine
+  /// What the peer says of itself, on its way to the store.
+  nonisolated let greetings: DeliveryLine
   var replies = ReplyDesk()
   /// What the machine has done and the store has not.
   var deferred: DeferredCommit
@@ -94,8 +96,9 @@ actor Peer {
     self.machine = machine
     self.inbox = inbox
     id = record.id
+    queries = DeliveryLine(limit: Self.maximumQueries, on: context.loop)
+    greetings = DeliveryLine(limit: 1, on: context.loop)
     deferred = DeferredCommit(peer: record.id)
-    safetyNumber = SafetyNumber(context.identity.id, record.id)
     (addresses, origins) = AddressOrigins.read(row.addresses)
     if let reached = row.reachedAddress {
       origins.noteReached(reached)
@@ -110,6 +113,10 @@ actor Peer {
   /// Takes over a link whose handshake is done, and reads it until it ends. `first` was read from it already.
   func attach(_ link: Link, first: LinkFrame? = nil) {
     guard !isStopped, !row.blocked, !isPaused else {
+      Task { await link.connection.close() }
+      return
+    }
+    guard let link = seated(link) else {
       Task { await link.connection.close() }
       return
     }
@@ -379,6 +386,9 @@ actor Peer {
     if let reason { stopReason = reason }
     dialling?.cancel()
     await nudge.fire()
+    await context.dials.release(id)
+    await queries.clear()
+    await greetings.clear()
     replies.failAll(stopReason)
     wakeBacklog()
     wakeReadiness()

@@ -12,7 +12,7 @@ extension Peer {
         let now = MonotonicClock.now
         let next = max(backoff.next(isWanted: demand > 0), conduct.pausedUntil)
         if next <= now {
-          await dialOnce()
+          await dialInTurn()
           continue
         }
         wait = next - now
@@ -26,11 +26,20 @@ extension Peer {
     demand += 1
     guard links.isEmpty else { return }
     backoff.hurry(at: MonotonicClock.now)
+    await context.dials.hurry(id)
     await nudge.fire()
   }
 
   /// It needs the peer no longer.
   func endWaiting() { demand -= 1 }
+
+  /// One attempt, as soon as it is this peer's turn and if it is still wanted then.
+  private func dialInTurn() async {
+    await context.dials.enter(id, isWanted: demand > 0)
+    let isDue = max(backoff.next(isWanted: demand > 0), conduct.pausedUntil) <= MonotonicClock.now
+    if !isStopped, links.isEmpty, isDue { await dialOnce() }
+    await context.dials.leave()
+  }
 
   /// One attempt over all addresses.
   func dialOnce() async {

@@ -49,6 +49,9 @@ actor PeerServer {
   /// Wants of one peer that may wait for their answers: a puller has four under way in each transfer, and few transfers.
   static let maximumWants = 128
 
+  /// Artifacts that are kept open for one peer: as many as a puller pulls at once.
+  static let maximumSources = 8
+
   /// Answers in the order of the wants.
   func receive(_ want: Want, session: SessionID) {
     // Dropped, not denied: a peer that asks faster than the disk answers would only get another queue filled.
@@ -125,6 +128,8 @@ actor PeerServer {
     let files = try await context.database.publishedFiles(digest)
     let database = context.database
     let source = try await context.threads.files.run { try ServedSource(artifact, files: files, database: database) }
+    // Each keeps its folder open. One that is needed again is opened again.
+    if sources.count >= Self.maximumSources, let other = sources.keys.first { sources[other] = nil }
     sources[digest] = source
     return source
   }

@@ -3,7 +3,7 @@ public import Primitives
 /// Our signed prekeys, all generations that a valid bundle may still name. One ring for the whole node.
 public struct PrekeyRing: Sendable {
   /// Newest last.
-  private var generations: [SignedPrekeys]
+  private(set) var generations: [SignedPrekeys]
 
   /// The ring of a new node. Call ``refresh(at:crypto:)`` before using it.
   public init() { generations = [] }

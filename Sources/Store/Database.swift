@@ -7,7 +7,7 @@ internal import Session
 
 /// The node's state: SQLite behind one writer on a thread of its own.
 ///
-/// Every throwing call is one transaction. Returning means that it is on the disk (`synchronous=FULL`); throwing means that none of it
+/// Every throwing call is one transaction, or shares one with others that waited (``SharedWrites``). Returning means that it is on the disk (`synchronous=FULL`); throwing means that none of it
 /// is. Keys that were deleted or overwritten are overwritten on the disk (`secure_delete`), and the write-ahead log that still
 /// holds them is overwritten and cut to nothing: at once after a deletion, else by ``maintain()`` and every few commits.
 public actor Database {
@@ -25,6 +25,7 @@ public actor Database {
   private var staleCommits = 0
   private var log: WriteAheadLog
   private var isClosed = false
+  nonisolated let shared = SharedWrites()
   /// Called between durable writes of the cutting of the log.
   private let step: DurableStep
 
@@ -189,10 +190,13 @@ public actor Database {
   }
 
   /// To be called after a commit that deleted (`now`) or overwrote keys. The commit stands whatever becomes of the checkpoint.
-  func keysBecameStale(now: Bool) {
-    staleCommits += 1
+  func keysBecameStale(now: Bool, commits: Int = 1) {
+    staleCommits += commits
     if now || staleCommits >= Self.commitsPerCheckpoint { try? checkpoint() }
   }
+
+  /// An error in our kinds.
+  func failure(_ error: any Error) -> StoreError { StoreError(database: error, path) }
 
   /// Runs any statement and returns its first number: how tests look at SQLite itself.
   func number(_ sql: String) throws(StoreError) -> Int? {

@@ -2,13 +2,14 @@ internal import EventLoop
 
 /// Open files by number, at most a few at once: an artifact may have more files than a process may have descriptors.
 ///
-/// A descriptor that is in use stays open after it left the pool, so the bound is the capacity plus one a thread.
+/// All pools together keep no more open than the process's ``DescriptorBudget`` gives to files. A descriptor that is in use stays open
+/// after it left the pool, so the bound is that plus one a thread.
 final class DescriptorPool: Sendable {
   /// Enough for every file that a transfer touches at one time, and far below the usual limit of 1,024 a process.
   static let capacity = 64
 
   private struct State {
-    var open: [Int: (descriptor: Descriptor, used: UInt64)] = [:]
+    var open: [Int: (descriptor: Descriptor, used: UInt64, permit: DescriptorPermit)] = [:]
     var clock: UInt64 = 0
     var isClosed = false
 
@@ -22,21 +23,28 @@ final class DescriptorPool: Sendable {
 
   private let state = Locked(State())
   private let capacity: Int
+  private let budget: DescriptorBudget
 
-  init(capacity: Int = DescriptorPool.capacity) { self.capacity = capacity }
+  init(capacity: Int = DescriptorPool.capacity, budget: DescriptorBudget = .process) {
+    self.capacity = capacity
+    self.budget = budget
+  }
 
   /// The open file, opened by `open` if it is not. Two threads may both open it; one of the two descriptors is kept.
   func descriptor(_ file: Int, open: () throws(StoreError) -> Descriptor) throws(StoreError) -> Descriptor {
     if let found = state.withLock({ $0.use(file) }) { return found }
     let fresh = try open()
-    return state.withLock { state in
+    return state.withLock { [capacity, budget] state in
       if let found = state.use(file) { return found }
       if state.isClosed { return fresh }
-      if state.open.count >= capacity, let oldest = state.open.min(by: { $0.value.used < $1.value.used }) {
-        state.open[oldest.key] = nil
+      var permit = state.open.count < capacity ? budget.take(.file) : nil
+      if permit == nil, let oldest = state.open.min(by: { $0.value.used < $1.value.used }) {
+        permit = state.open.removeValue(forKey: oldest.key)?.permit
       }
+      // Without one it is open as long as it is used.
+      guard let permit else { return fresh }
       state.clock += 1
-      state.open[file] = (fresh, state.clock)
+      state.open[file] = (fresh, state.clock, permit)
       return fresh
     }
   }

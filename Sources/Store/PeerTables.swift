@@ -45,35 +45,38 @@ extension Database {
   }
 
   /// Records that the user compared safety numbers, or takes it back. Throws `unknownPeer`.
-  public func setVerified(_ id: NodeID, _ verified: Bool) throws(StoreError) {
-    try update("UPDATE peer SET verified = ? WHERE id = ?", [verified, id.column], id)
+  public nonisolated func setVerified(_ id: NodeID, _ verified: Bool) async throws(StoreError) {
+    try await update("UPDATE peer SET verified = ? WHERE id = ?", [verified, id.column], id)
   }
 
   /// Blocks or unblocks. Throws `unknownPeer`.
-  public func setBlocked(_ id: NodeID, _ blocked: Bool) throws(StoreError) {
-    try update("UPDATE peer SET blocked = ? WHERE id = ?", [blocked, id.column], id)
+  public nonisolated func setBlocked(_ id: NodeID, _ blocked: Bool) async throws(StoreError) {
+    try await update("UPDATE peer SET blocked = ? WHERE id = ?", [blocked, id.column], id)
   }
 
   /// Records a link. Throws `unknownPeer`.
-  public func touch(_ id: NodeID, lastSeen: UInt64) throws(StoreError) {
-    try update("UPDATE peer SET last_seen = ? WHERE id = ?", [lastSeen.column, id.column], id)
+  public nonisolated func touch(_ id: NodeID, lastSeen: UInt64) async throws(StoreError) {
+    try await update("UPDATE peer SET last_seen = ? WHERE id = ?", [lastSeen.column, id.column], id)
   }
 
   /// Records what a peer says of itself; its alias stays. Throws `unknownPeer`.
-  public func setCard(_ id: NodeID, name: String, addresses: [String]) throws(StoreError) {
-    try update(
+  public nonisolated func setCard(_ id: NodeID, name: String, addresses: [String]) async throws(StoreError) {
+    try await update(
       "UPDATE peer SET name = ?, addresses = ? WHERE id = ?", [name, try PeerRow.encode(addresses), id.column], id)
   }
 
   /// Records where a handshake that we began has succeeded; nil forgets it. Throws `unknownPeer`.
-  public func setReached(_ id: NodeID, _ address: String?) throws(StoreError) {
-    try update("UPDATE peer SET reached = ? WHERE id = ?", [address, id.column], id)
+  public nonisolated func setReached(_ id: NodeID, _ address: String?) async throws(StoreError) {
+    try await update("UPDATE peer SET reached = ? WHERE id = ?", [address, id.column], id)
   }
 
-  private func update(_ sql: String, _ arguments: StatementArguments, _ id: NodeID) throws(StoreError) {
-    try write { db in
+  private nonisolated func update(
+    _ sql: String, _ arguments: StatementArguments, _ id: NodeID
+  ) async throws(StoreError) {
+    try await together { db in
       try db.run(sql, arguments)
       guard db.changesCount == 1 else { throw StoreError.unknownPeer(id.hex) }
+      return .none
     }
   }
 

@@ -38,9 +38,8 @@ extension Database {
 
   /// Writes what several peers' sessions have become in one durable transaction: envelopes that are ready together share one
   /// commit. Returning means that their frames may go. Throws `unknownPeer` (and writes nothing) for a peer that was revoked.
-  public func apply(_ commits: [SessionCommit], prekeys: PrekeyCommit? = nil) throws(StoreError) {
-    let effect = try write { db in try SessionWriter.apply(db, commits, prekeys, key) }
-    if effect != .none { keysBecameStale(now: effect == .deletedKeys) }
+  public nonisolated func apply(_ commits: [SessionCommit], prekeys: PrekeyCommit? = nil) async throws(StoreError) {
+    try await together { [key] db in try SessionWriter.apply(db, commits, prekeys, key) }
   }
 }
 

@@ -11,6 +11,7 @@ import Testing
     let ready = ReadyLine(node: "ab", listening: "127.0.0.1:1")
     let stopped: @Sendable () -> Void
 
+    func rename(to name: String) async {}
     func stop() async { stopped() }
   }
 

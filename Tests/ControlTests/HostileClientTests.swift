@@ -1,5 +1,5 @@
 import API
-import Control
+@testable import Control
 import EventLoop
 import Testing
 
@@ -85,6 +85,54 @@ import Testing
         return
       }
       for client in silent + [client] { await client.stream.close() }
+    }
+  }
+
+  @Test func whoSaysNothingMakesRoomForACommand() async throws {
+    try await Running.with(patience: .zero) { _, path, loop in
+      var silent: [TestClient] = []
+      for _ in 0..<ControlServer.capacity { silent.append(try await TestClient(path, on: loop)) }
+      let client = try await TestClient(path, on: loop)
+      try await client.send(.id)
+      guard case .result = try await client.reply(IdentityResult.self) else {
+        Issue.record("no result")
+        return
+      }
+      #expect(try await silent[0].line() == nil, "the one that was silent longest is closed")
+      // Who was heard last is not.
+      try await silent[1].send(.id)
+      _ = try await silent[1].reply(IdentityResult.self)
+      for client in silent + [client] { await client.stream.close() }
+    }
+  }
+
+  @Test func whereAllAreBusyANewClientIsToldSo() async throws {
+    try await Running.with(patience: .zero) { node, path, loop in
+      var busy: [TestClient] = []
+      for _ in 0..<ControlServer.capacity {
+        let client = try await TestClient(path, on: loop)
+        try await client.send(.invite(InviteRequest()))
+        _ = try await client.reply(InviteResult.self)
+        busy.append(client)
+      }
+      let client = try await TestClient(path, on: loop)
+      let failure = try await client.failure()
+      #expect(failure.code == .noSpace && failure.message.contains("busy"))
+      #expect(try await client.line() == nil)
+      // As the command itself sees it, which writes before it reads.
+      let told = await #expect(throws: Failure.self) {
+        try await onAThread {
+          var client = try Client(path: path)
+          try client.send(.id)
+          guard case .failure(let failure) = try Lines.readReply(try client.nextLine(), as: IdentityResult.self) else { return }
+          throw failure
+        }
+      }
+      #expect(told?.code == .noSpace)
+      // One that ends makes room.
+      await busy[0].stream.close()
+      await node.waitForCancellation(of: "invite")
+      for client in busy { await client.stream.close() }
     }
   }
 }

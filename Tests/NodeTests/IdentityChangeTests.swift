@@ -48,7 +48,7 @@ import Transfer
         #expect(try await isBlocked(studio, "laptop"))
         let change = try #require(try await studio.node.identityChange(of: "laptop"))
         #expect(change.id == laptop.node.id.hex && change.name == "laptop" && change.reason == "name_and_place")
-        #expect(change.safetyNumber == joined.peer.safetyNumber, "both sides see the same number")
+        #expect(await change.safetyNumber == joined.peer.safetyNumber(), "both sides see the same number")
         #expect(try await studio.node.report().warnings.contains { $0.contains("pawl verify laptop") })
         // Neither gets anything, and studio's user is told why.
         let attempts: [() async throws -> Void] = [

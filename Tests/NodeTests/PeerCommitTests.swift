@@ -1,8 +1,8 @@
-import Store
 import Testing
 
 @testable import Node
 @testable import Session
+@testable import Store
 
 /// What waits for the store, and for how long.
 @Suite(.timeLimit(.minutes(2))) struct PeerCommitTests {
@@ -56,6 +56,28 @@ import Testing
     }
   }
 
+  @Test func aCommitThatFailsDropsNeitherNewPrekeysNorANewGreeting() async throws {
+    try await withHouse { house in
+      let (studio, peer) = try await quiet(house)
+      let database = studio.node.context.database
+      var ring = await studio.node.prekeys
+      _ = ring.refresh(at: studio.node.context.now + 40 * 86_400, crypto: .system)
+      let old = await peer.machine.prekeys.generations.last?.id
+      #expect(ring.generations.last?.id != old)
+      _ = try await database.number("CREATE TRIGGER full BEFORE INSERT ON outbox BEGIN SELECT RAISE(ABORT, 'full'); END")
+      let refused = Promise<NodeError>()
+      await peer.postTogether(ring, hello: [1, 2, 3], payload: Array(#"{"type":"turned"}"#.utf8)) {
+        refused.settle(.success($0))
+      }
+      #expect(try await refused.value().code == .failed)
+      try await eventually("the step is over", on: house.loop) { await peer.commitFailure != nil }
+      #expect(await peer.machine.prekeys.generations.last?.id == ring.generations.last?.id)
+      #expect(await peer.machine.hello == [1, 2, 3])
+      #expect(await peer.greeting.isOwed, "it is said as soon as it can be")
+      _ = try await database.number("DROP TRIGGER full")
+    }
+  }
+
   @Test func anAcknowledgementIsWrittenByItselfIfNothingElseIs() async throws {
     try await withHouse { house in
       let (studio, peer) = try await quiet(house)
@@ -65,5 +87,16 @@ import Testing
       try await eventually("it is gone", on: house.loop) { try await !errand.isStored(in: studio, of: peer.id) }
       #expect(await peer.deferred.isEmpty)
     }
+  }
+}
+
+extension Peer {
+  /// Queued without a step in between, so that all of it shares one commit.
+  fileprivate func postTogether(
+    _ ring: PrekeyRing, hello: [UInt8], payload: [UInt8], refused: @escaping @Sendable (NodeError) -> Void
+  ) {
+    adopt(ring)
+    adopt(hello: hello)
+    send(payload, refused: refused)
   }
 }

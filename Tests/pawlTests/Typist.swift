@@ -11,6 +11,7 @@ final class Typist: Sendable {
     var screen = ""
     var exit: Int32?
     var isOver = false
+    var pid: pid_t?
     var listener: AsyncStream<Void>.Continuation?
   }
 
@@ -37,6 +38,7 @@ final class Typist: Sendable {
         .path("/usr/bin/script"), arguments: ["-qefc", line, "/dev/null"], environment: .custom(variables),
         input: .fileDescriptor(ends.readEnd, closeAfterSpawningProcess: true), output: .sequence, error: .discarded
       ) { execution in
+        typist.change { $0.pid = pid_t(execution.processIdentifier.value) }
         for try await piece in execution.standardOutput {
           let text = piece.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
           typist.change { $0.screen += text }
@@ -66,6 +68,13 @@ final class Typist: Sendable {
 
   /// All that was on the screen so far.
   var screen: String { state.withLock { $0.screen } }
+
+  /// The terminal's window is closed: the terminal is gone, whatever runs at it.
+  func tearDown() {
+    state.withLock { state in
+      if let pid = state.pid, !state.isOver { _ = kill(pid, SIGKILL) }
+    }
+  }
 
   /// Types something. A line needs its end.
   func type(_ text: String) throws { try keyboard.writeAll(Array(text.utf8)) }

@@ -50,6 +50,17 @@ void sys_name_thread(const char *name);
 /// Call once, before anything large is allocated. Why: Swift's Glibc module has no <malloc.h>.
 void sys_keep_heap_warm(void);
 
+/// Where the address space is limited (RLIMIT_AS), makes threads that start from now on small: one heap for all, and stacks of
+/// `stack_bytes`. 1: it is limited. To be called before threads start.
+/// Why: Swift's Glibc module has no <malloc.h>, and `pthread_setattr_default_np` needs _GNU_SOURCE.
+int sys_save_address_space(unsigned long stack_bytes);
+
+/// How many descriptors this process may have open. Why: RLIMIT_NOFILE is an enum whose import differs by glibc.
+long sys_descriptor_limit(void);
+
+/// Raises that to the hard limit. Why: as above.
+void sys_raise_descriptor_limit(void);
+
 /// No core dump of this process, no attaching to it by others of the same user.
 /// Why: `prctl` is variadic.
 int sys_forbid_core_dumps(void);

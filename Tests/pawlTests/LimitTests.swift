@@ -1,0 +1,180 @@
+import API
+import EventLoop
+import Foundation
+import Glibc
+import Testing
+
+extension EndToEnd {
+  /// Nodes that get little from their system, and signals that are no end.
+  @Suite(.timeLimit(.minutes(5))) struct LimitTests {
+    /// A shell that sets a limit and becomes the node.
+    private func shell(_ line: String) -> [String] { ["/bin/sh", "-c", "\(line) exec \"$@\"", "sh"] }
+
+    @Test func threeHundredFilesGoOverWithSixtyFourDescriptors() async throws {
+      try await Household.with { house in
+        let (studio, laptop) = (house.node("studio"), house.node("laptop"))
+        for node in [studio, laptop] { try await node.start(through: shell("ulimit -n 64;")) }
+        try await house.pair(studio, laptop)
+        for number in 0..<300 { try house.write("set/f\(number).bin", pattern(3_000, seed: number)) }
+        try await studio.ask("share", "\(house.path)/set", "--to", "laptop")
+        try await laptop.ask("pull", "studio/set", "-o", "\(house.path)/models")
+        for number in 0..<300 { #expect(house.read("models/set/f\(number).bin") == pattern(3_000, seed: number), "\(number)") }
+        let log = try String(contentsOfFile: studio.log, encoding: .utf8)
+        #expect(log.contains("ulimit -n"), "the node says that its limit is low")
+      }
+    }
+
+    @Test func aNodeWithoutDescriptorsToSpareAnswersItsUserThroughAFlood() async throws {
+      try await Household.with { house in
+        let studio = house.node("studio")
+        try await studio.start(through: shell("ulimit -n 28;"))
+        var flood: [TCPStream] = []
+        for _ in 0..<100 {
+          let parts = studio.address.split(separator: ":")
+          let stream = try? await TCPStream.connect(
+            host: String(parts[0]), port: try #require(UInt16(parts[1])), on: house.loop, deadline: .after(.seconds(2)))
+          if let stream { flood.append(stream) }
+        }
+        #expect(flood.count > 28)
+        for _ in 0..<3 { #expect(try await studio.ask("status", limit: .seconds(20))["type"] == "result") }
+        for stream in flood { await stream.close() }
+        #expect(try await studio.ask("peers", limit: .seconds(20))["type"] == "result")
+        let log = try String(contentsOfFile: studio.log, encoding: .utf8)
+        #expect(log.split(separator: "\n").count < 20, "nobody fills the log: \(log)")
+        #expect(try await studio.stop() == .exit(0))
+      }
+    }
+
+    @Test func whoeverOnlyHoldsTheControlSocketKeepsNobodyOut() async throws {
+      try await Household.with("studio") { house in
+        let studio = house.node("studio")
+        var idle: [PipeStream] = []
+        for _ in 0..<140 {
+          idle.append(try await PipeStream.connect(path: "\(studio.home)/control.sock", on: house.loop))
+        }
+        // Either it has room by now, or it says at once that it has none: nobody waits.
+        try await house.eventually("a command is answered") { try await studio.run("status", limit: .seconds(20)).exit == 0 }
+        for stream in idle { await stream.close() }
+      }
+    }
+
+    /// Whether this process may mount a file system of its own.
+    private static let canMount = geteuid() == 0 && system("unshare -m true > /dev/null 2>&1") == 0
+
+    @Test(.enabled(if: canMount, "needs root: it mounts a small file system")) func aFullStateDiskIsSaidAndEndsWith15() async throws {
+      try await Household.with("studio") { house in
+        let (studio, laptop) = (house.node("studio"), house.node("laptop"))
+        let state = try house.folder("homes/laptop/state")
+        chmod("\(house.path)/homes/laptop", 0o700)
+        // Only the node sees it.
+        let mount = "mount -t tmpfs -o size=4m,mode=0700 tmpfs \(state) &&"
+        try await laptop.start(through: ["/usr/bin/unshare", "-m"] + shell(mount))
+        try await house.pair(studio, laptop)
+        let path = try house.write("a.bin", pattern(10_000))
+        try await studio.ask("share", path, "--to", "laptop")
+        let pid = try await laptop.ask("status")["pid"]
+        let root = "/proc/\(Int(pid.number))/root\(state)/filler"
+        // All but nothing of what is left.
+        try? Data(count: 4 << 20).write(to: URL(fileURLWithPath: root), options: [])
+        let full = open(root, O_WRONLY | O_APPEND | O_CREAT, 0o600)
+        let zeros = [UInt8](repeating: 0, count: 512)
+        while write(full, zeros, zeros.count) > 0 {}
+        close(full)
+        let failure = try await laptop.ask("pull", "studio/a.bin", "-o", "\(house.path)/models", exit: 15)
+        #expect(failure["message"].text.contains("no room") || failure["message"].text.contains("full"), "\(failure)")
+        unlink(root)
+        try await laptop.ask("pull", "studio/a.bin", "-o", "\(house.path)/models")
+        #expect(house.read("models/a.bin") == pattern(10_000))
+      }
+    }
+
+    @Test(.enabled(if: canMount, "needs root: it mounts a small file system")) func aNodeThatFindsItsDiskFullEndsWith15() async throws {
+      try await Household.with { house in
+        let home = try house.folder("homes/studio")
+        chmod(home, 0o700)
+        let mount = "mount -t tmpfs -o size=64k,mode=0700 tmpfs \(home) && head -c 60000 /dev/zero > \(home)/filler;"
+        let child = try await Child.start(
+          ["up", "--listen", "127.0.0.1:0"], home: home, log: "\(house.path)/studio.log",
+          through: ["/usr/bin/unshare", "-m"] + shell(mount), on: house.loop)
+        #expect(try await child.ended() == .exit(15))
+        let log = try String(contentsOfFile: "\(house.path)/studio.log", encoding: .utf8)
+        #expect(log.contains("no room"), "\(log)")
+      }
+    }
+
+    @Test func littleAddressSpaceIsNoReasonToDie() async throws {
+      try await Household.with("studio") { house in
+        let (studio, laptop) = (house.node("studio"), house.node("laptop"))
+        try await laptop.start(through: shell("ulimit -v 400000;"))
+        try await house.pair(studio, laptop)
+        let path = try house.write("big.bin", pattern(12_000_000))
+        try await studio.ask("share", path, "--to", "laptop")
+        try await laptop.ask("pull", "studio/big.bin", "-o", "\(house.path)/models")
+        #expect(house.read("models/big.bin") == pattern(12_000_000))
+        #expect(try await laptop.stop() == .exit(0))
+      }
+    }
+
+    @Test func aHangUpReadsTheConfigurationAgain() async throws {
+      try await Household.with { house in
+        let studio = house.node("studio")
+        let file = "\(studio.home)/config.yaml"
+        try house.write("homes/studio/config.yaml", "log: warning\n")
+        chmod(studio.home, 0o700)
+        let child = try await Child.start(
+          ["up", "--listen", "127.0.0.1:0"], home: studio.home, log: studio.log, on: house.loop)
+        house.atTheEnd { try? await child.destroy() }
+        _ = try await child.line(containing: "ready ")
+        func log() throws -> String { try String(contentsOfFile: studio.log, encoding: .utf8) }
+        try Data("log: debug\nname: renamed\nlisten: 127.0.0.1:1\n".utf8).write(to: URL(fileURLWithPath: file))
+        child.signal(SIGHUP)
+        try await house.eventually("it goes by its new name") { try await studio.ask("id")["name"] == "renamed" }
+        try await house.eventually("the log says more") { try log().contains("debug request") }
+        #expect(try log().contains("take effect at the next start settings=listen"))
+        // What cannot be used changes nothing.
+        try Data("log: loud\n".utf8).write(to: URL(fileURLWithPath: file))
+        child.signal(SIGHUP)
+        try await house.eventually("it says what is wrong") {
+          _ = try await studio.ask("id")
+          return try log().contains("the settings stay as they are")
+        }
+        #expect(try await studio.ask("id")["name"] == "renamed")
+        child.signal(SIGTERM)
+        #expect(try await child.ended() == .exit(0))
+      }
+    }
+
+    @Test func aNodeWhoseTerminalIsGoneEndsCleanly() async throws {
+      try await Household.with { house in
+        let studio = house.node("studio")
+        _ = try house.folder("homes/studio")
+        chmod(studio.home, 0o700)
+        let log = "\(house.path)/hung-up"
+        // `script` makes the terminal. Killed, it takes the terminal along.
+        try await Typist.at("exec $PAWL up --listen 127.0.0.1:0 2> \(log)", home: studio.home, on: house.loop) { typist in
+          try await typist.sees("ready ")
+          typist.tearDown()
+          // "stopped" is the last thing that a clean end says.
+          try await house.eventually("it has ended") {
+            _ = try await studio.run("status")
+            return try String(contentsOfFile: log, encoding: .utf8).contains("stopped")
+          }
+          #expect(try String(contentsOfFile: log, encoding: .utf8).contains("the terminal is gone"))
+          #expect(access("\(studio.home)/control.sock", F_OK) != 0, "a clean end takes the socket away")
+        }
+      }
+    }
+
+    @Test func aNodeStartedToOutliveItsTerminalDoes() async throws {
+      try await Household.with { house in
+        let studio = house.node("studio")
+        try await studio.start(through: ["/usr/bin/nohup"])
+        studio.process?.signal(SIGHUP)
+        #expect(try await studio.ask("status")["type"] == "result")
+        let log = (try? String(contentsOfFile: studio.log, encoding: .utf8)) ?? ""
+        #expect(!log.contains("read again"))
+        #expect(try await studio.stop() == .exit(0))
+      }
+    }
+  }
+}
