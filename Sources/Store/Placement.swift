@@ -26,10 +26,13 @@ extension PartialFolder {
   /// Returning means that every file of the plan is durably where the result says. A folder that did not exist appears in one
   /// step. After a crash in the middle it is safe to reopen, ``finish(_:)`` and
   /// call again: what was moved already is recognised by its contents. Throws `io` for a file that is not finished, and what ``PlacementPlan/make(destination:folder:files:chunkBytes:rule:shortID:)`` throws.
-  public func place() throws(StoreError) -> [PlacedFile] {
+  public func place() throws(StoreError) -> [PlacedFile] { try place { _ in } }
+
+  /// The same; `step` is called before each thing that lasts.
+  func place(step: (String) throws(StoreError) -> Void) throws(StoreError) -> [PlacedFile] {
     try requireFinished()
     closeFiles()
-    if let whole = try placeWhole() { return whole }
+    if let whole = try placeWhole(step) { return whole }
     var judge = ConflictJudge(place: destination, chunkBytes: plan.chunkBytes, rule: plan.rule)
     judge.taken = Set(plan.files.map(\.target))
     var touched = TouchedFolders()
@@ -40,16 +43,20 @@ extension PartialFolder {
       case .identical:
         results.append(PlacedFile(index: file.index, path: destination.absolute(file.target), outcome: .identical))
       case .conflict: results.append(PlacedFile(index: file.index, path: destination.absolute(file.target), outcome: .conflict))
-      case .write, .overwrite: results.append(try move(file, &judge, &touched))
+      case .write, .overwrite:
+        try step("move \(file.target)")
+        results.append(try move(file, &judge, &touched))
       }
     }
+    try step("sync the folders")
     try touched.sync(below: destination)
+    try step("remove the partial folder")
     try discard()
     return results
   }
 
   /// The whole folder in one rename, if it is new; nil if it must go file by file.
-  private func placeWhole() throws(StoreError) -> [PlacedFile]? {
+  private func placeWhole(_ step: (String) throws(StoreError) -> Void) throws(StoreError) -> [PlacedFile]? {
     guard placed.isEmpty, let name = plan.folder,
       plan.files.allSatisfy({ $0.action == .write && $0.target == plan.staging($0) }),
       destination.folder.status(of: name) == nil, errno == ENOENT
@@ -57,12 +64,16 @@ extension PartialFolder {
     for file in plan.files where Beneath.status(folder, plan.staging(file)) == nil {
       throw .destination(errno, destination.absolute(file.target))
     }
+    try step("sync the tree")
     try syncTree(name, in: folder)
+    try step("rename the folder")
     guard Rename.withoutReplacing(folder, name, destination.folder, name) else {
       if errno == EEXIST { return nil }
       throw .destination(errno, destination.absolute(name))
     }
+    try step("sync the destination")
     guard fsync(destination.folder.raw) == 0 else { throw .destination(errno, destination.path) }
+    try step("remove the partial folder")
     try discard()
     return plan.files.map { PlacedFile(index: $0.index, path: destination.absolute($0.target), outcome: .placed) }
   }
@@ -94,7 +105,11 @@ extension PartialFolder {
     let (stagingPath, stagingName) = Beneath.split(plan.staging(file))
     let (targetPath, targetName) = Beneath.split(file.target)
     let absolute = destination.absolute(file.target)
-    if placed.contains(file.index) { return PlacedFile(index: file.index, path: absolute, outcome: .placed) }
+    if placed.contains(file.index) {
+      // The run that moved it may not have come to the syncing.
+      touched.insert(targetPath)
+      return PlacedFile(index: file.index, path: absolute, outcome: .placed)
+    }
     let staged = stagingPath.isEmpty ? folder : Beneath.open(folder, stagingPath, O_RDONLY | O_DIRECTORY)
     guard let staged, staged.status(of: stagingName) != nil else {
       let number = errno
