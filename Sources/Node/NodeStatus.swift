@@ -7,7 +7,7 @@ internal import Wire
 
 extension Node {
   /// How far a pull that does not run had come when that was last recorded: bytes that are there, and bytes in all.
-  private func waiting(_ row: TransferRow) async throws -> (bytes: UInt64, total: UInt64) {
+  func waiting(_ row: TransferRow) async throws -> (bytes: UInt64, total: UInt64) {
     guard let plan = try? PlacementPlan(decoding: row.plan) else { return (0, 0) }
     let maps = try await context.database.resumeMaps(row.id)
     let sizes = Dictionary(plan.files.map { ($0.index, $0.sizeBytes) }, uniquingKeysWith: { first, _ in first })
@@ -49,6 +49,7 @@ extension Node {
     }
     var warnings: [String] = []
     for peer in peers.values { warnings += await peer.warnings() }
+    warnings += try await stateWarnings()
     return NodeReport(
       id: id.hex, name: configuration.name, listening: listening.description,
       addresses: advertisedAddresses().map(\.description), started: started, peers: await peerSummaries(),

@@ -111,7 +111,9 @@ extension Node {
   ) async throws -> (artifact: PublishedArtifact, isNew: Bool) {
     while true {
       let latest = try await context.database.latest(name.text)
-      let previous = try latest.map { try Manifest(decoding: $0.manifest.span) }
+      // A version that was withdrawn long ago keeps its number, and not its manifest.
+      let past = try await context.database.pastVersion(name.text).flatMap { $0.version > latest?.version ?? 0 ? $0 : nil }
+      let previous = try past == nil ? latest.map { try Manifest(decoding: $0.manifest.span) } : nil
       var builder = ManifestBuilder(name: name, chunkBytes: chunkBytes, isFolder: tree.isFolder)
       for file in hashed {
         builder.add(
@@ -120,7 +122,8 @@ extension Node {
             mode: file.file.isExecutable ? .executable : .regular, facts: file.facts))
       }
       let manifest = try builder.build(
-        version: (previous?.version ?? 0) + 1, previous: latest?.digest, publisher: id.digest, created: context.now, note: note)
+        version: (past?.version ?? previous?.version ?? 0) + 1, previous: past?.digest ?? latest?.digest, publisher: id.digest,
+        created: context.now, note: note)
       let files = hashed.enumerated().map { index, file in file.published(index: index) }
       if let latest, let previous, previous.hasSameContents(as: manifest) {
         // The same bytes, perhaps in another place or written anew: from now on they are read where they are now.
