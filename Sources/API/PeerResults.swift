@@ -23,7 +23,8 @@ public struct Peer: Codable, Hashable, Sendable {
   public var lastSeen: UInt64?
   /// When we were paired, in Unix seconds.
   public var paired: UInt64
-  /// The session's health: `none`, `starting`, `established`, `quarantined`.
+  /// The session's health: `none`, `starting`, `established`, `quarantined`; `damaged`: what is stored of it cannot be read, and nothing is
+  /// exchanged until the two pair again.
   public var session: String
   /// What went wrong lately between the two, oldest first: all that has not healed, and for seven days what has.
   public var troubles: [Trouble]

@@ -46,6 +46,7 @@ public enum Daemon {
     var resolved = NodeSettings(
       locations: locations, name: settings.name, listen: settings.listen, loop: loop, logger: logger)
     resolved.passphrase = settings.passphrase
+    resolved.beginsAnew = options.newState
     let node: any RunningNode
     do {
       node = try await makeNode(resolved)

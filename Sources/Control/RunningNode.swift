@@ -45,6 +45,8 @@ public struct NodeSettings: Sendable {
   public let logger: Logger
   /// Where the passphrase is to be had; nil: ask for it.
   var passphrase: PassphraseSource?
+  /// Whether a database that is missing or damaged is to be replaced by an empty one.
+  var beginsAnew = false
 
   /// Settings.
   public init(locations: Locations, name: String, listen: HostPort?, loop: EventLoop, logger: Logger) {

@@ -16,12 +16,16 @@ public struct DaemonOptions: Hashable, Sendable {
   public var passphraseFile: String?
   /// A shell command that prints the passphrase.
   public var passphraseCommand: String?
+  /// Begin anew in the place of a database that is missing or damaged. On the command line alone: what stands in a file or an
+  /// environment would do it again, unasked.
+  public var newState: Bool
 
   /// Options.
   public init(
     listen: String? = nil, name: String? = nil, log: String? = nil, passphraseFile: String? = nil,
-    passphraseCommand: String? = nil
+    passphraseCommand: String? = nil, newState: Bool = false
   ) {
+    self.newState = newState
     self.listen = listen
     self.name = name
     self.log = log

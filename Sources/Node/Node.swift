@@ -45,6 +45,11 @@ public actor Node {
   var pullsByPlace: [PullPlace: PullJob] = [:]
   nonisolated let pullQueue = FairQueue(places: maximumPulls, waiting: maximumWaitingPulls)
   nonisolated let manifestQueue = FairQueue(places: maximumManifestQueries, waiting: maximumWaitingQueries)
+  /// Peers whose stored state could not be read. They are no peers of this run.
+  var damagedPeers: [NodeID: DamagedPeer] = [:]
+  /// Transfers that nobody may take up now: their files are being placed, or removed.
+  var heldTransfers: Set<TransferID> = []
+  var retaining = Retaining()
   let readBacks: ReadBackQueue
   /// What listings say of published artifacts, so that a manifest is read once.
   var entries: [Digest: CatalogEntry] = [:]
@@ -79,7 +84,7 @@ public actor Node {
       var prekeys = try PrekeyRing(stored: try await database.loadPrekeys(), key: keys.key)
       let rotation = prekeys.refresh(at: context.now, crypto: crypto)
       try await database.forgetSpentInitiations(expiredAt: context.now)
-      let loaded = try await Self.load(context: context, prekeys: prekeys)
+      let (loaded, damaged) = try await Self.load(context: context, prekeys: prekeys)
       // What died while the node was off goes before anybody can make use of it.
       try await database.apply(loaded.map(\.expired.commit), prekeys: rotation)
       let listener = try await Self.listen(configuration, context: context)
@@ -90,7 +95,7 @@ public actor Node {
           "few files and connections may be open at once: floods and large artifacts will be slow, or refused; raise it with ulimit -n",
           metadata: ["limit": "\(descriptors.limit)"])
       }
-      await node.begin(loaded)
+      await node.begin(loaded, damaged)
       return node
     } catch {
       await database.close()
@@ -148,14 +153,18 @@ public actor Node {
     let expired: Outcome
   }
 
-  /// The peers, each after a first tick, which deletes what has expired. That is to be committed before they are used.
-  private static func load(context: NodeContext, prekeys: PrekeyRing) async throws -> [LoadedPeer] {
+  /// The peers, each after a first tick, which deletes what has expired. That is to be committed before they are used. A peer of
+  /// which something does not open is left out, as it is; a database that cannot be read is an error.
+  private static func load(
+    context: NodeContext, prekeys: PrekeyRing
+  ) async throws -> (loaded: [LoadedPeer], damaged: [DamagedPeer]) {
     var loaded: [LoadedPeer] = []
+    var damaged: [DamagedPeer] = []
     let claims = try await context.database.claims()
     let spent = try await context.database.spentInitiations()
     for row in try await context.database.peers() {
-      guard let snapshot = try await context.database.loadPeer(row.id) else { continue }
       do {
+        guard let snapshot = try await context.database.loadPeer(row.id) else { continue }
         let record = try IdentityRecord(stored: row.record.span)
         var machine = try PeerMachine(
           identity: context.identity, snapshot: snapshot, prekeys: prekeys, hello: [], crypto: context.crypto, key: context.key)
@@ -165,13 +174,16 @@ public actor Node {
           LoadedPeer(
             row: row, record: record, machine: machine, claim: claims.first { $0.peer == row.id }, expired: expired))
       } catch {
+        if let error = error as? StoreError, error.code != .badRecord { throw error }
         context.logger.error("a peer's state is damaged", metadata: ["peer": "\(row.alias)", "error": "\(error)"])
+        damaged.append(DamagedPeer(row: row, isClaimed: claims.contains { $0.peer == row.id }))
       }
     }
-    return loaded
+    return (loaded, damaged)
   }
 
-  private func begin(_ loaded: [LoadedPeer]) async {
+  private func begin(_ loaded: [LoadedPeer], _ damaged: [DamagedPeer]) async {
+    for peer in damaged { damagedPeers[peer.row.id] = peer }
     let addresses = localAddresses()
     let hello = hello()
     for peer in loaded {
@@ -187,6 +199,8 @@ public actor Node {
     // Only so many are dialed at once: first those that were there last.
     for peer in loaded.sorted(by: { $0.row.lastSeen ?? 0 > $1.row.lastSeen ?? 0 }) { await peers[peer.row.id]?.run() }
     await readBacks.resume()
+    await holdPlacements()
+    Task { await self.finishPlacements() }
   }
 
   /// Makes a peer live; the caller runs it. One that is blocked is only known.
@@ -194,6 +208,7 @@ public actor Node {
   func add(row: PeerRow, record: IdentityRecord, machine: PeerMachine, claim: IdentityClaim? = nil) -> Peer {
     let peer = Peer(context: context, row: row, record: record, machine: machine, claim: claim, inbox: self)
     peers[row.id] = peer
+    damagedPeers[row.id] = nil
     // Who was paired before and pairs again: what ran over the old session ends with it.
     if let server = servers.removeValue(forKey: row.id) { Task { await server.stop() } }
     for puller in pulls.values where puller.peer.id == row.id {
@@ -231,6 +246,7 @@ public actor Node {
     expireAnnounced()
     try? await context.database.maintain()
     for server in servers.values { await server.tick() }
+    beginRetaining()
   }
 
   private func rotatePrekeys() async {

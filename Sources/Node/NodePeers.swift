@@ -26,7 +26,7 @@ public struct PeerSummary: Sendable {
   public let added: UInt64
   /// Unix seconds of the last sign of life; nil: none yet.
   public let lastSeen: UInt64?
-  /// State of the session: none, starting, unconfirmed, healthy, quarantined.
+  /// State of the session: none, starting, unconfirmed, healthy, quarantined; damaged: what is stored of it cannot be read.
   public let health: String
   /// What went wrong lately between the two, oldest first.
   public let troubles: [TroubleReport]
@@ -64,6 +64,7 @@ extension Node {
   public func peerSummaries() async -> [PeerSummary] {
     var summaries: [PeerSummary] = []
     for peer in peers.values { summaries.append(await peer.summary()) }
+    for peer in damagedPeers.values { summaries.append(peer.summary(context.numbers)) }
     return summaries.sorted { $0.alias < $1.alias }
   }
 
@@ -74,12 +75,14 @@ extension Node {
       let matches = peers.values.filter { $0.id.hex.hasPrefix(alias) }
       if matches.count == 1 { return matches[0] }
     }
+    if let damaged = damagedPeer(alias: alias) { throw damaged.error }
     throw NodeError(.notFound, "no peer is called “\(alias)”", hint: "`pawl peers` lists them")
   }
 
   /// The alias of a node, or the first digits of its id.
   func alias(of id: NodeID) async -> String {
     if let peer = peers[id] { return await peer.row.alias }
+    if let peer = damagedPeers[id] { return peer.row.alias }
     return String(id.hex.prefix(16))
   }
 
@@ -110,6 +113,7 @@ extension Node {
   /// Forgets a peer: sessions, prekeys, audience and transfers go in one transaction, running transfers end at once.
   public func revoke(_ alias: String) async throws -> (peer: PeerSummary, transfersEnded: Int) {
     try await changingPeers {
+      if let damaged = self.damagedPeer(alias: alias) { return try await self.revoke(damaged) }
       let peer = try await self.peer(alias: alias)
       let summary = await peer.summary()
       let ended = await self.shut(peer, because: NodeError(.notAllowed, "\(summary.alias) was revoked"))

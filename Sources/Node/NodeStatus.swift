@@ -53,6 +53,7 @@ extension Node {
     }
     var warnings: [String] = []
     for peer in peers.values { warnings += await peer.warnings() }
+    warnings += try await stateWarnings()
     return NodeReport(
       id: id.hex, name: ownName, listening: listening.description,
       addresses: advertisedAddresses().map(\.description), started: started, peers: await peerSummaries(),

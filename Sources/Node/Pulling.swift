@@ -60,7 +60,12 @@ extension Node {
       // Failed: it was canceled, and is about to go.
       && row.state != .failed
     {
-      if let id = TransferID(row.id), pulls[id] == nil { return id }
+      guard let id = TransferID(row.id), pulls[id] == nil else { continue }
+      guard !heldTransfers.contains(id) else {
+        throw NodeError(
+          .conflict, "files of an earlier pull of this are getting their final names", hint: "try again in a moment")
+      }
+      return id
     }
     return fresh
   }

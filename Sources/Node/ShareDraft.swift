@@ -22,9 +22,9 @@ struct ShareDraft: Sendable {
 
   init(
     name: ArtifactName, note: String?, chunkBytes: Int, tree: ScannedTree, hashed: [HashedFile], latest: PublishedArtifact?,
-    publisher: NodeID, context: NodeContext
+    past: RememberedVersion?, publisher: NodeID, context: NodeContext
   ) throws {
-    let previous = try latest.map { try Manifest(decoding: $0.manifest.span) }
+    let previous = try past == nil ? latest.map { try Manifest(decoding: $0.manifest.span) } : nil
     var builder = ManifestBuilder(name: name, chunkBytes: chunkBytes, isFolder: tree.isFolder)
     for file in hashed {
       builder.add(
@@ -34,7 +34,7 @@ struct ShareDraft: Sendable {
     }
     for folder in tree.emptyFolders { builder.add(emptyFolder: folder) }
     let manifest = try builder.build(
-      version: (previous?.version ?? 0) + 1, previous: latest?.digest, publisher: publisher.digest, created: context.now,
+      version: (past?.version ?? previous?.version ?? 0) + 1, previous: past?.digest ?? latest?.digest, publisher: publisher.digest, created: context.now,
       note: note ?? "")
     version = manifest.version
     created = manifest.created

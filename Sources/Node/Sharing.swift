@@ -154,10 +154,12 @@ extension Node {
   ) async throws -> (artifact: PublishedArtifact, isNew: Bool) {
     while true {
       let latest = try await context.database.latest(name.text)
+      // A version that was withdrawn long ago keeps its number, and not its manifest.
+      let past = try await context.database.pastVersion(name.text).flatMap { $0.version > latest?.version ?? 0 ? $0 : nil }
       // With 100,000 files each step of this takes longer than the loop may be kept.
       let draft = try await context.threads.files.run { [context, id] in
         try ShareDraft(
-          name: name, note: note, chunkBytes: chunkBytes, tree: tree, hashed: hashed, latest: latest, publisher: id,
+          name: name, note: note, chunkBytes: chunkBytes, tree: tree, hashed: hashed, latest: latest, past: past, publisher: id,
           context: context)
       }
       if let latest, draft.isUnchanged {

@@ -14,12 +14,19 @@ public actor Database {
   /// Commits that may overwrite ratchet state before the log that holds the old state is cut: that costs four syncs.
   static let commitsPerCheckpoint = 64
 
+  /// Pages of log after which SQLite moves them into the database by itself: its own default.
+  static let autocheckpointPages = 1_000
+
   /// How long to wait for another program that reads the file, a backup say, before a call fails.
   static let busySeconds = 5.0
 
   private let executor: ThreadExecutor
   private let queue: DatabaseQueue
-  private let path: String
+  let path: String
+  /// The database's own file. Open for as long as SQLite has it open: closing any descriptor of the file would end SQLite's locks.
+  let file: Descriptor
+  /// Whether SQLite found damage while it read or wrote.
+  public private(set) var isDamaged = false
   /// What secrets are sealed under.
   nonisolated let key: StateKey
   private var staleCommits = 0
@@ -27,7 +34,7 @@ public actor Database {
   private var isClosed = false
   nonisolated let shared = SharedWrites()
   /// Called between durable writes of the cutting of the log.
-  private let step: DurableStep
+  let step: DurableStep
 
   /// The thread all of it runs on.
   public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
@@ -35,9 +42,10 @@ public actor Database {
   /// Opens or makes the database of a folder that is held, and brings every stored secret, the identity's too, under the ring's key.
   /// Blocks for a moment, so not on the loop.
   ///
-  /// Throws `newerSchema` for a newer program's state, `corruptDatabase` for a damaged one and `foreignKey` for one that belongs to
-  /// another key; none is touched.
+  /// Throws `newerSchema` for a newer program's state, `corruptDatabase` for a damaged one, `foreignKey` for one that belongs to
+  /// another key and `stateMissing` where there is none and the identity has been used with one; none is touched.
   public init(folder: StateFolder, keys: Keyring) throws(StoreError) {
+    try folder.requireState()
     try self.init(path: folder.locations.databaseFile, keys: keys)
     try folder.settleFiles(keys)
   }
@@ -47,7 +55,8 @@ public actor Database {
     self.step = step
     log = WriteAheadLog(of: path)
     key = keys.key
-    queue = try Self.settled(path, keys)
+    file = try Self.file(path)
+    queue = try Self.settled(path, file, keys)
     executor = ThreadExecutor(name: "pawl.store")
   }
 
@@ -56,15 +65,30 @@ public actor Database {
     try self.init(path: path, keys: Keyring(key), step: step)
   }
 
+  /// The database's file, made if it is missing: SQLite would make it under the umask, and -wal and -shm take its mode. To be closed
+  /// after SQLite has closed it.
+  static func file(_ path: String) throws(StoreError) -> Descriptor {
+    guard let file = Descriptor.open(path, O_RDWR | O_CREAT | O_NOFOLLOW, mode: 0o600) else { throw .state(errno, path) }
+    return file
+  }
+
   /// Opens the database and seals anew what is not sealed under the ring's key. What it was before is gone from the file then.
-  static func settled(_ path: String, _ keys: Keyring, _ step: DurableStep = { _ in }) throws(StoreError) -> DatabaseQueue {
-    // SQLite would make it under the umask; -wal and -shm take its mode.
-    guard Descriptor.open(path, O_RDWR | O_CREAT | O_NOFOLLOW, mode: 0o600) != nil else { throw .state(errno, path) }
+  static func settled(
+    _ path: String, _ file: Descriptor, _ keys: Keyring, _ step: DurableStep = { _ in }
+  ) throws(StoreError) -> DatabaseQueue {
     do {
-      let queue = try open(path)
+      let queue = try open(path, file)
       try step("seal the database")
       try queue.write { db in try Sealing.settle(db, keys, path) }
-      if try queue.read(Sealing.isClean) { return queue }
+      if try queue.read(Sealing.isClean) {
+        // One of an earlier version: from now on it can give room back. Where there is no room for that, the next start tries again.
+        if try queue.read(Shrinking.isToBePrepared) {
+          _ = try? Vacuum.run(queue, path)
+          var log = WriteAheadLog(of: path)
+          try queue.writeWithoutTransaction { db in try log.cut(db) { _ in } }
+        }
+        return queue
+      }
       try step("clean the database")
       // Overwriting alone leaves what lay in the unused ends of pages. Where there is no room for it, the next start tries again.
       let isVacuumed = (try? Vacuum.run(queue, path)) != nil
@@ -94,37 +118,47 @@ public actor Database {
     }
   }
 
-  private static func open(_ path: String) throws -> DatabaseQueue {
+  private static func open(_ path: String, _ file: Descriptor) throws -> DatabaseQueue {
     try examine(path)
     var configuration = Configuration()
     configuration.journalMode = .wal
     configuration.foreignKeysEnabled = true
     configuration.busyMode = .timeout(busySeconds)
     configuration.prepareDatabase { db in
+      // Of a new database at once, of an older one with the next VACUUM.
+      try db.execute(sql: "PRAGMA auto_vacuum = INCREMENTAL")
       try db.execute(
         sql: "PRAGMA secure_delete = ON; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY")
     }
     let queue = try DatabaseQueue(path: path, configuration: configuration)
     // Only now: GRDB sets NORMAL when it turns the write-ahead log on, which may lose the last commits in a power cut.
     try queue.writeWithoutTransaction { db in try db.execute(sql: "PRAGMA synchronous = FULL") }
+    // Before anything can move the log into the database.
+    try Tail.overwrite(of: file, queue)
     try Schema.migrator.migrate(queue)
     return queue
   }
 
   /// Looks before anything is written: opening for writing alone changes the file.
-  private static func examine(_ path: String) throws {
+  static func examine(_ path: String, _ scope: Examination = .start) throws {
     var configuration = Configuration()
     configuration.readonly = true
     let queue = try DatabaseQueue(path: path, configuration: configuration)
     try queue.read { db in
-      if let complaint = try String.fetchOne(db, sql: "PRAGMA quick_check(1)"), complaint != "ok" {
-        throw StoreError(.corruptDatabase, path, detail: "the state database is damaged (\(complaint))")
+      guard try scope.isWhole(db) else {
+        throw StoreError(.corruptDatabase, path, detail: "the state database is damaged")
       }
       guard try !Schema.migrator.hasBeenSuperseded(db) else {
         throw StoreError(.newerSchema, path, detail: "the state was written by a newer pawl")
       }
     }
     try queue.close()
+  }
+
+  /// Makes the database of a state that begins anew, without a secret in it.
+  static func create(_ path: String) throws(StoreError) {
+    let file = try file(path)
+    do { try withExtendedLifetime(file) { try open(path, file).close() } } catch { throw StoreError(database: error, path) }
   }
 
   deinit {
@@ -159,7 +193,7 @@ public actor Database {
       if log.isOverwritten { try queue.writeWithoutTransaction { db in try log.truncate(db) } }
       return try queue.write(body)
     } catch {
-      throw StoreError(database: error, path)
+      throw noted(error)
     }
   }
 
@@ -169,15 +203,35 @@ public actor Database {
     do {
       return try queue.read(body)
     } catch {
-      throw StoreError(database: error, path)
+      throw noted(error)
     }
   }
+
+  /// For statements that open their own transactions, or must be in none.
+  func outsideTransaction<T>(_ body: (GRDB.Database) throws -> T) throws(StoreError) -> T {
+    try requireOpen()
+    do {
+      if log.isOverwritten { try queue.writeWithoutTransaction { db in try log.truncate(db) } }
+      return try queue.writeWithoutTransaction(body)
+    } catch {
+      throw noted(error)
+    }
+  }
+
+  private func noted(_ error: any Error) -> StoreError {
+    let error = StoreError(database: error, path)
+    if error.code == .corruptDatabase { isDamaged = true }
+    return error
+  }
+
+  /// Cuts the log, for whoever has the connection already.
+  func cut(_ db: GRDB.Database) throws { try log.cut(db, step) }
 
   /// Moves the log into the database, overwrites it and cuts it to no bytes.
   func checkpoint() throws(StoreError) {
     try requireOpen()
     do {
-      try queue.writeWithoutTransaction { db in try log.cut(db, step) }
+      try queue.writeWithoutTransaction(cut)
     } catch {
       throw StoreError(database: error, path)
     }
@@ -201,6 +255,11 @@ public actor Database {
   /// Runs any statement and returns its first number: how tests look at SQLite itself.
   func number(_ sql: String) throws(StoreError) -> Int? {
     try write { db in try Int.fetchOne(db, sql: sql) }
+  }
+
+  /// The same for statements that may be in no transaction.
+  func run(_ sql: String) throws(StoreError) {
+    try outsideTransaction { db in try db.execute(sql: sql) }
   }
 }
 

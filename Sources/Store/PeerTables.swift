@@ -107,7 +107,8 @@ extension PeerRow {
     alias = row.text("alias")
     record = row.bytes("record")
     name = row.text("name")
-    addresses = try JSONDecoder().decode([String].self, from: Data(row.text("addresses").utf8))
+    // What does not read is no reason to know no peer any more: the peer says again where it is.
+    addresses = (try? JSONDecoder().decode([String].self, from: Data(row.text("addresses").utf8))) ?? []
     verified = row.flag("verified")
     blocked = row.flag("blocked")
     added = row.unsigned("added")

@@ -39,10 +39,13 @@ extension PartialFolder {
   /// Returning means that every file of the plan is durably where the result says. A folder that did not exist appears in one
   /// step. After a crash in the middle it is safe to reopen, ``finish(_:)`` and
   /// call again: what was moved already is recognised by its contents. Throws `io` for a file that is not finished, and what ``PlacementPlan/make(destination:folder:files:chunkBytes:rule:shortID:)`` throws.
-  public func place() throws(StoreError) -> [PlacedFile] {
+  public func place() throws(StoreError) -> [PlacedFile] { try place { _ in } }
+
+  /// The same; `step` is called before each thing that lasts.
+  func place(step: (String) throws(StoreError) -> Void) throws(StoreError) -> [PlacedFile] {
     try requireFinished()
     closeFiles()
-    if let whole = try placeWhole() { return whole }
+    if let whole = try placeWhole(step) { return whole }
     var judge = ConflictJudge(place: destination, chunkBytes: plan.chunkBytes, rule: plan.rule)
     judge.taken = Set(plan.files.map(\.target))
     var touched = TouchedFolders()
@@ -52,17 +55,22 @@ extension PartialFolder {
       switch file.action {
       case .identical: results.append(plan.placed(file, .identical))
       case .conflict: results.append(plan.placed(file, .conflict))
-      case .write, .overwrite: results.append(try move(file, &judge, &touched))
+      case .write, .overwrite:
+        try step("move \(file.target)")
+        results.append(try move(file, &judge, &touched))
       }
     }
+    try step("make the empty folders")
     for target in try placeEmptyFolders() { touched.insert(target) }
+    try step("sync the folders")
     try touched.sync(below: destination)
+    try step("remove the partial folder")
     try discard()
     return results
   }
 
   /// The whole folder in one rename, if it is new; nil if it must go file by file.
-  private func placeWhole() throws(StoreError) -> [PlacedFile]? {
+  private func placeWhole(_ step: (String) throws(StoreError) -> Void) throws(StoreError) -> [PlacedFile]? {
     guard placed.isEmpty, let name = plan.folder,
       plan.files.allSatisfy({ $0.action == .write && $0.target == plan.staging($0) }),
       destination.folder.status(of: name) == nil, errno == ENOENT
@@ -71,12 +79,16 @@ extension PartialFolder {
       throw .destination(errno, destination.absolute(file.target))
     }
     try stageEmptyFolders()
+    try step("sync the tree")
     try syncTree(name, in: folder)
+    try step("rename the folder")
     guard Rename.withoutReplacing(folder, name, destination.folder, name) else {
       if errno == EEXIST { return nil }
       throw .destination(errno, destination.absolute(name))
     }
+    try step("sync the destination")
     guard fsync(destination.folder.raw) == 0 else { throw .destination(errno, destination.path) }
+    try step("remove the partial folder")
     try discard()
     return plan.files.map { plan.placed($0, .placed) }
   }
@@ -115,7 +127,11 @@ extension PartialFolder {
     let (stagingPath, stagingName) = Beneath.split(plan.staging(file))
     let (targetPath, targetName) = Beneath.split(file.target)
     let absolute = destination.absolute(file.target)
-    if placed.contains(file.index) { return plan.placed(file, .placed) }
+    if placed.contains(file.index) {
+      // The run that moved it may not have come to the syncing.
+      touched.insert(targetPath)
+      return plan.placed(file, .placed)
+    }
     let staged = stagingPath.isEmpty ? folder : Beneath.open(folder, stagingPath, O_RDONLY | O_DIRECTORY)
     guard let staged, staged.status(of: stagingName) != nil else {
       let number = errno

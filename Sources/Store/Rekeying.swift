@@ -32,6 +32,7 @@ extension StateFolder {
   func rekey(
     _ keys: Keyring, to passphrase: Passphrase?, cost: PassphraseCost, _ step: DurableStep
   ) throws(StoreError) -> PassphraseChange {
+    try requireState()
     // An interrupted change, or an older program's state, is brought to its end first.
     try settleAll(keys) { _ in }
     guard keys.hasPassphrase || passphrase != nil else { return .none }
@@ -44,8 +45,11 @@ extension StateFolder {
   }
 
   private func settleAll(_ keys: Keyring, _ step: DurableStep) throws(StoreError) {
-    let database = try Database.settled(locations.databaseFile, keys, step)
-    do { try database.close() } catch { throw StoreError(database: error, locations.databaseFile) }
+    let file = try Database.file(locations.databaseFile)
+    let database = try Database.settled(locations.databaseFile, file, keys, step)
+    do { try withExtendedLifetime(file) { try database.close() } } catch {
+      throw StoreError(database: error, locations.databaseFile)
+    }
     try settleFiles(keys, step)
   }
 

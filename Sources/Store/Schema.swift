@@ -22,6 +22,7 @@ enum Schema {
       // What the peer says of itself cannot replace it, so it is a column of its own.
       try db.execute(sql: "ALTER TABLE peer ADD COLUMN reached TEXT")
     }
+    migrator.registerMigration("7") { db in try db.execute(sql: Retention.schema) }
     migrator.registerMigration("9") { db in try db.execute(sql: endings) }
     return migrator
   }

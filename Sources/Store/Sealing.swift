@@ -13,19 +13,24 @@ enum Sealing {
   private struct Column: Sendable {
     let table: String
     let name: String
+    /// A value that does not open is trouble with one peer, who alone is kept out (`Node.load`), and not with the whole state.
+    let isOfOnePeer: Bool
     /// Seals a row's value anew. No old key: it was not sealed.
     let reseal: @Sendable (RowReader, StateKey?, StateKey) throws -> [UInt8]
 
-    init(_ table: String, _ name: String, _ reseal: @escaping @Sendable (RowReader, StateKey?, StateKey) throws -> [UInt8]) {
-      (self.table, self.name, self.reseal) = (table, name, reseal)
+    init(
+      _ table: String, _ name: String, isOfOnePeer: Bool = false,
+      _ reseal: @escaping @Sendable (RowReader, StateKey?, StateKey) throws -> [UInt8]
+    ) {
+      (self.table, self.name, self.isOfOnePeer, self.reseal) = (table, name, isOfOnePeer, reseal)
     }
   }
 
   private static let columns = [
-    Column("session", "state") { row, old, new in
+    Column("session", "state", isOfOnePeer: true) { row, old, new in
       try SecretPlace.session(try row.session("id"), of: try row.node("peer")).reseal(row.bytes("state"), from: old, to: new)
     },
-    Column("pair", "bytes") { row, old, new in
+    Column("pair", "bytes", isOfOnePeer: true) { row, old, new in
       try SecretPlace.pair(try row.number("id"), of: try row.node("peer")).reseal(row.bytes("bytes"), from: old, to: new)
     },
     Column("prekey", "bytes") { row, old, new in
@@ -53,7 +58,8 @@ enum Sealing {
   }
 
   /// Brings every secret under the ring's key in one transaction. Throws `foreignKey`, and changes nothing, for a value that is
-  /// sealed under a key that is not in the ring, or is not sealed where all are.
+  /// sealed under a key that is not in the ring, or is not sealed where all are. Of sessions and pairs that is left to whoever opens them:
+  /// it takes no value that is not sealed under the key.
   static func settle(_ db: GRDB.Database, _ keys: Keyring, _ path: String) throws {
     func foreign() -> StoreError {
       StoreError(.foreignKey, path, detail: "what is stored is sealed under another key than the one in the key file")
@@ -61,7 +67,7 @@ enum Sealing {
     let mark = try key(db)
     if mark == keys.key.id {
       let head = keys.key.prefix.column
-      for column in columns {
+      for column in columns where !column.isOfOnePeer {
         let sql = "SELECT EXISTS (SELECT 1 FROM \(column.table) WHERE substr(\(column.name), 1, \(head.count)) IS NOT ?)"
         if try Bool.fetchOne(db, sql: sql, arguments: [head]) ?? true { throw foreign() }
       }

@@ -31,6 +31,18 @@ extension Database {
     }
   }
 
+  /// Forgets what is stored of a peer's sessions, which cannot be used: it is about to be paired anew. The peer, what it may see and the
+  /// hashes of starts that were used stay.
+  public func forgetSessions(of peer: NodeID) throws(StoreError) {
+    try write { db in
+      try SpentInitiations.keep(db, of: peer)
+      for table in ["session", "outbox", "received", "pair", "replay", "peer_state", "held_bundle"] {
+        try db.run("DELETE FROM \(table) WHERE peer = ?", [peer.column])
+      }
+    }
+    keysBecameStale(now: true)
+  }
+
   /// The node's signed prekeys.
   public func loadPrekeys() throws(StoreError) -> [StoredBlob] {
     try read { db in try db.rows("SELECT * FROM prekey ORDER BY id") { try StoredBlob($0) } }

@@ -32,6 +32,10 @@ public struct StoreError: Error, Sendable {
     case noMemory
     /// The state database is damaged.
     case corruptDatabase
+    /// There is an identity, and the database that it was used with is missing or empty.
+    case stateMissing
+    /// The state works, and was to be begun anew.
+    case stateWorks
     /// The state was written by a newer program.
     case newerSchema
     /// The database refused a read or a write.
@@ -131,7 +135,9 @@ public struct StoreError: Error, Sendable {
     case .passphraseNeeded: "run it in a terminal and type it, or give it with --passphrase-file or --passphrase-command"
     case .wrongPassphrase: "try again; without the passphrase nothing that is stored can be opened"
     case .noMemory: "end something else, or move the state to a larger machine"
-    case .corruptDatabase: "move the state folder away and pair again; the identity is kept"
+    case .corruptDatabase, .stateMissing:
+      "restore it from a backup; without one, begin anew without peers, sessions and shares (identity and key are kept): pawl up --new-state"
+    case .stateWorks: "start it with: pawl up; to begin anew all the same, move that file away first"
     case .newerSchema: "use the newer pawl"
     case .sourceBusy: "try again in a moment"
     case .sourceChanged, .sourceTouched: "share it again to publish the new contents"

@@ -14,6 +14,10 @@ struct Up: AsyncParsableCommand {
       PAWL_PASSPHRASE_FILE, PAWL_PASSPHRASE_COMMAND) or in config.yaml (listen, name, log, passphrase-file,
       passphrase-command); the command line comes first, then the environment, then the file.
 
+      If the state database is missing, empty or damaged and the identity was used with one, it exits with 1 and changes
+      nothing: restore the database from a backup, or begin anew with --new-state, which stands on the command line alone
+      and sets a damaged database aside.
+
       If a passphrase is set (pawl passphrase), it is read from the file or the command, or asked for at the terminal.
       """)
 
@@ -28,6 +32,12 @@ struct Up: AsyncParsableCommand {
 
   @OptionGroup var passphrase: PassphraseOptions
 
+  @Flag(
+    help:
+      "Begin anew where the state database is missing or damaged: identity and key are kept; peers, sessions and shares are lost."
+  )
+  var newState = false
+
   @OptionGroup var output: OutputOptions
 
   func run() async throws {
@@ -36,7 +46,7 @@ struct Up: AsyncParsableCommand {
     do {
       let options = DaemonOptions(
         listen: listen, name: name, log: level, passphraseFile: passphrase.passphraseFile,
-        passphraseCommand: passphrase.passphraseCommand)
+        passphraseCommand: passphrase.passphraseCommand, newState: newState)
       try await Daemon.run(options) { ready in
         if json {
           let line = try? Lines.event(.ready(ReadyEvent(node: ready.node, listening: ready.listening)))

@@ -72,6 +72,23 @@ import Testing
     #expect(try disk.held(of: plain) == 0)
   }
 
+  @Test(.enabled(if: DiskImage.isPossible)) func whatADatabaseGivesBackHoldsNothingOfWhatLayThere() async throws {
+    let temporary = try TemporaryFolder()
+    let disk = try DiskImage(temporary)
+    let database = try Database(path: "\(disk.path)/pawl.db", key: testKey)
+    _ = try await database.addPeer(newPeer(1), alias: .wanted("peer"))
+    _ = try await database.number("INSERT INTO setting VALUES ('room', hex(zeroblob(3000000)))")
+    // The session is the last in the file, and is moved when what lies before it has gone.
+    let old = pieces(try await put(noise(9_000, 1), database))
+    _ = try await database.number("DELETE FROM setting")
+    while try await database.shrink() > 0 {}
+    #expect(try disk.held(of: old) == old.count)
+    try await database.apply([commit(1, [.deleteSession(session(1))])])
+    await database.close()
+    disk.unmount()
+    #expect(try disk.held(of: old) == 0)
+  }
+
   /// The same wherever a disk image is not to be had: the log is all zeros when it is cut, and its header was the first to go.
   @Test func theLogIsOverwrittenHeaderFirstBeforeItIsCutAndAKillAtAnyStepLosesNothing() async throws {
     let temporary = try TemporaryFolder()

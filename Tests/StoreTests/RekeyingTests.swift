@@ -188,7 +188,7 @@ import Testing
       }
       do { _ = try home.copy("killed-\(number)") } catch { throw StoreError(.io, detail: "\(error)") }
     }
-    _ = try Database.settled(home.places.databaseFile, keys, steps)
+    _ = try Database.settled(home.places.databaseFile, try Database.file(home.places.databaseFile), keys, steps)
     try folder.settleFiles(keys, steps)
     folder.release()
     let total = count.withLock { $0 }

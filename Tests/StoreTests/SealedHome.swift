@@ -35,8 +35,9 @@ struct SealedHome {
     defer { folder.release() }
     let keys = try folder.unlock()
     let bytes = identity
-    try folder.writeIdentity(bytes.span, keys)
+    // In the order of a first start.
     try await fill(try Database(folder: folder, keys: keys))
+    try folder.writeIdentity(bytes.span, keys)
     return home
   }
 
@@ -69,6 +70,11 @@ struct SealedHome {
     let undone = [
       "DROP TABLE sealing", "DROP TABLE spent_init", "ALTER TABLE outbox DROP COLUMN own",
       "ALTER TABLE peer DROP COLUMN reached",
+      "ALTER TABLE transfer DROP COLUMN reason",
+      "DROP TRIGGER transfer_continued", "DROP TRIGGER transfer_progressed", "DROP TRIGGER transfer_began_file",
+      "DROP TRIGGER transfer_gone", "DROP TRIGGER published_changed", "DROP TRIGGER published_gone",
+      "DROP TRIGGER manifest_used", "DROP TRIGGER manifest_gone", "DROP INDEX known_manifest_name",
+      "DROP INDEX published_withdrawn", "DROP TABLE retention", "DROP TABLE past_version",
       "DELETE FROM grdb_migrations WHERE identifier > '3'",
     ]
     for statement in statements + undone { _ = try await database.number(statement) }

@@ -9,8 +9,8 @@ import Testing
     let temporary = try TemporaryFolder()
     let folder = try StateFolder.open(Locations(home: temporary("home")))
     let keys = try folder.unlock()
-    try folder.writeIdentity([1, 2, 3], keys)
     let database = try Database(folder: folder, keys: keys)
+    try folder.writeIdentity([1, 2, 3], keys)
     try await database.set("key", "value")
     for name in ["home", "home/identity", "home/state"] { #expect(try temporary.mode(name) == 0o700) }
     for name in [

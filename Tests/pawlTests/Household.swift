@@ -126,11 +126,11 @@ final class HouseholdNode: Sendable {
   var process: Child? { child.withLock { $0 } }
 
   /// Runs `pawl up` and returns when it is ready. Started again, it listens where it did.
-  func start(through wrapper: [String] = []) async throws {
+  func start(through wrapper: [String] = [], with options: String...) async throws {
     try FileManager.default.createDirectory(
       atPath: home, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
     let child = try await Child.start(
-      ["up", "--listen", address, "--name", name], home: home, log: log, through: wrapper, on: loop)
+      ["up", "--listen", address, "--name", name] + options, home: home, log: log, through: wrapper, on: loop)
     self.child.withLock { $0 = child }
     let ready = try await child.line(containing: "ready ")
     let listening = try #require(ready.split(separator: ":").last.flatMap { UInt16($0) })

@@ -1,0 +1,78 @@
+internal import Artifact
+internal import EventLoop
+internal import Logging
+internal import Primitives
+internal import Session
+internal import Store
+internal import Transfer
+
+/// Placements that a crash cut short are completed at the next start, or rolled back to a download that can be resumed.
+///
+/// The record says `placing` only once every byte was verified. So files get their names, and the delivery its record, as if nothing
+/// had happened; only where another boot may have lost bytes, or somebody touched the files, is the download resumed by the next pull.
+extension Node {
+  /// Keeps others from taking these transfers up meanwhile. Before the first command comes.
+  func holdPlacements() async {
+    for row in (try? await context.database.transfers()) ?? [] where row.state == .placing {
+      if let id = TransferID(row.id), pulls[id] == nil { heldTransfers.insert(id) }
+    }
+  }
+
+  /// Ends every placement that no pull is at. One whose disk is away waits for the next pass.
+  func finishPlacements() async {
+    for row in (try? await context.database.transfers()) ?? [] where row.state == .placing {
+      guard let id = TransferID(row.id), pulls[id] == nil, !isStopping else { continue }
+      heldTransfers.insert(id)
+      do { try await finishPlacement(row) } catch {
+        context.logger.warning(
+          "a placement that was cut short could not be ended",
+          metadata: ["artifact": "\(row.reference)", "folder": "\(row.destination)", "error": "\(error)"])
+      }
+      heldTransfers.remove(id)
+    }
+  }
+
+  private func finishPlacement(_ row: TransferRow) async throws {
+    guard let known = try await context.database.manifest(row.digest), let plan = try? PlacementPlan(decoding: row.plan) else {
+      return try await context.database.setTransferState(row.id, .waiting)
+    }
+    let isSameBoot = row.bootID == BootID.current()
+    let (manifest, recovery) = try await context.threads.files.run {
+      (try Manifest(decoding: known.bytes.span), try PartialFolder.recover(plan, isSameBoot: isSameBoot))
+    }
+    switch recovery {
+    case .placed(let placed):
+      let there = placed.filter { $0.outcome != .conflict }
+      let isFile = plan.files.count == 1 && plan.folder == nil
+      let holding = Holding(
+        digest: row.digest, name: manifest.name.text, version: manifest.version, publisher: NodeID(manifest.publisher),
+        peer: row.peer, path: isFile ? there.first?.path ?? plan.resultPath : plan.resultPath, delivered: context.now)
+      guard !there.isEmpty else { return try await context.database.deleteTransfer(row.id) }
+      let number = try await context.database.recordDelivery(
+        transfer: row.id, holding: holding,
+        files: there.map { file in
+          HoldingFile(
+            index: file.index, path: file.path, sizeBytes: manifest.files[file.index].sizeBytes,
+            expected: manifest.files[file.index].sha256)
+        })
+      context.logger.info(
+        "placed what the last run had fetched",
+        metadata: ["artifact": "\(manifest.name.text)", "version": "\(manifest.version)", "files": "\(there.count)"])
+      await readBacks.enqueue(number)
+    case .unfinished(let lost):
+      try await context.database.saveResume(row.id, Dictionary(uniqueKeysWithValues: Set(lost).map { ($0, []) }))
+      try await context.database.setTransferState(row.id, .waiting)
+      context.logger.warning(
+        "a download is no longer whole; the same command resumes it",
+        metadata: ["artifact": "\(row.reference)", "folder": "\(row.destination)"])
+    case .gone:
+      try await context.database.deleteTransfer(row.id)
+      context.logger.warning(
+        "a download is gone: neither its partial folder nor its files are there",
+        metadata: ["artifact": "\(row.reference)", "folder": "\(row.destination)"])
+    case .away:
+      context.logger.warning(
+        "a download waits for its disk", metadata: ["artifact": "\(row.reference)", "folder": "\(row.destination)"])
+    }
+  }
+}

@@ -1,0 +1,253 @@
+import Artifact
+import EventLoop
+import Foundation
+import Glibc
+import Logging
+import Primitives
+import Session
+@testable import Store
+import Testing
+import Transfer
+
+@testable import Node
+
+/// What a node removes by itself, what it says before, and what it does about a placement that was cut short.
+@Suite(.timeLimit(.minutes(5))) struct RetainingTests {
+  /// A clock that a test sets.
+  private final class Clock: Sendable {
+    private let ahead = Locked<UInt64>(0)
+    func advance(_ seconds: UInt64) { ahead.withLock { $0 += seconds } }
+    var now: UInt64 { Node.wallClock() + ahead.withLock { $0 } }
+  }
+
+  private static let day: UInt64 = 86_400
+  private static let bytes = pattern(150_000)
+
+  /// A download from laptop that studio has all bytes of, and its record.
+  private struct Begun {
+    let id: TransferID
+    let plan: PlacementPlan
+    let digest: Digest
+  }
+
+  /// Lays down what a pull of `laptop/art` into `into` leaves right before its files are placed.
+  private func begin(
+    _ studio: RunningNode, _ laptop: RunningNode, _ house: House, into: String, state: TransferState
+  ) async throws -> Begun {
+    let context = studio.node.context
+    let shared = try #require(try await laptop.node.context.database.published(name: "art"))
+    let manifest = try Manifest(decoding: shared.manifest.span)
+    let id = TransferID.random(.system)
+    let plan = try PlacementPlan.make(
+      destination: "\(house.path)/\(into)", folder: "art",
+      files: manifest.files.indices.map { WantedFile(index: $0, manifest.files[$0]) }, chunkBytes: manifest.chunkBytes,
+      rule: .skip, shortID: String(id.hex.prefix(8)))
+    try await context.database.saveManifest(
+      KnownManifest(
+        digest: shared.digest, publisher: laptop.node.id, name: "art", version: 1, bytes: shared.manifest,
+        signature: shared.signature))
+    try await context.database.saveTransfer(
+      TransferRow(
+        id: id.bytes, peer: laptop.node.id, digest: shared.digest, reference: "art@v1", destination: plan.destination,
+        partial: plan.partial,
+        options: try PullDestination(PullCommand(reference: "laptop/art", directory: plan.destination)).options,
+        plan: try plan.encoded(), state: state, created: context.now, bootID: BootID.current()))
+    let partial = try PartialFolder.create(plan)
+    for file in plan.files {
+      var offset = 0
+      while offset < Self.bytes.count {
+        let end = min(offset + plan.chunkBytes, Self.bytes.count)
+        try Self.bytes[offset..<end].withUnsafeBytes { try partial.write($0, file: file.index, at: UInt64(offset)) }
+        offset = end
+      }
+    }
+    return Begun(id: id, plan: plan, digest: shared.digest)
+  }
+
+  private func pair(_ house: House, clock: Clock) async throws -> (studio: RunningNode, laptop: RunningNode) {
+    let studio = try await house.start("studio", clock: { clock.now })
+    let laptop = try await house.start("laptop", clock: { clock.now })
+    try await house.pair(studio, laptop)
+    for name in ["a.bin", "b.bin"] { try house.file("art/\(name)", Self.bytes) }
+    _ = try await laptop.share("\(house.path)/art", toAll: true)
+    return (studio, laptop)
+  }
+
+  private func warnings(_ node: RunningNode) async throws -> [String] {
+    try await node.node.report().warnings.filter { $0.contains("partial download") }
+  }
+
+  /// So many passes an hour apart, by a clock that no calendar moves.
+  private func pass(_ node: RunningNode, hours: Int, from first: Int = 0) async {
+    for hour in first..<first + hours { await node.node.retain(at: .seconds(1_000_000 + hour * 3_600)) }
+  }
+
+  @Test func aPartialDownloadGoesAfterAMonthAndIsSaidAWeekBefore() async throws {
+    try await withHouse { house in
+      let clock = Clock()
+      let (studio, laptop) = try await pair(house, clock: clock)
+      let database = studio.node.context.database
+      let begun = try await begin(studio, laptop, house, into: "in", state: .waiting)
+      let away = try await begin(studio, laptop, house, into: "disk/in", state: .waiting)
+      await pass(studio, hours: 1)
+      clock.advance(22 * Self.day)
+      await pass(studio, hours: 1, from: 1)
+      #expect(try await warnings(studio).isEmpty)
+      clock.advance(Self.day)
+      await pass(studio, hours: 1, from: 2)
+      let said = try await warnings(studio)
+      #expect(said.count == 2)
+      let line = try #require(said.first { $0.contains(begun.plan.partial) })
+      #expect(line.contains("laptop/art@v1") && line.contains("will be removed in 7 days unless it is resumed"))
+      #expect(line.contains("pawl pull laptop/art@v1 -o \(begun.plan.destination)"))
+      // A clock that jumps removes nothing.
+      clock.advance(365 * Self.day)
+      await pass(studio, hours: 20, from: 3)
+      #expect(house.tree("in").contains { $0.hasSuffix("a.bin") })
+      #expect(try await database.transfers().count == 2)
+      // One disk is not there when the time has come.
+      try FileManager.default.moveItem(atPath: "\(house.path)/disk", toPath: "\(house.path)/unplugged")
+      try house.file("in/mine.txt", [42])
+      await pass(studio, hours: 5, from: 23)
+      #expect(house.tree("in") == ["mine.txt"])
+      #expect(try await database.transfers().map(\.id) == [away.id.bytes])
+      #expect(try await warnings(studio).count == 1)
+      try FileManager.default.moveItem(atPath: "\(house.path)/unplugged", toPath: "\(house.path)/disk")
+      await pass(studio, hours: 1, from: 28)
+      #expect(house.tree("disk") == ["in"])
+      #expect(try await database.transfers().isEmpty)
+      #expect(try await warnings(studio).isEmpty)
+    }
+  }
+
+  @Test func aDownloadThatIsResumedIsNotRemoved() async throws {
+    try await withHouse { house in
+      let clock = Clock()
+      let (studio, laptop) = try await pair(house, clock: clock)
+      _ = try await begin(studio, laptop, house, into: "in", state: .waiting)
+      await pass(studio, hours: 1)
+      clock.advance(29 * Self.day)
+      await pass(studio, hours: 30, from: 1)
+      #expect(try await warnings(studio).count == 1)
+      _ = try await studio.pull("laptop/art@v1", into: "\(house.path)/in")
+      #expect(house.tree("in") == ["art", "art/a.bin", "art/b.bin"])
+      clock.advance(30 * Self.day)
+      await pass(studio, hours: 30, from: 31)
+      #expect(house.tree("in") == ["art", "art/a.bin", "art/b.bin"])
+    }
+  }
+
+  @Test(arguments: ["before", "between", "after"])
+  func aPlacementThatWasCutShortIsCompletedAtTheNextStart(_ moment: String) async throws {
+    try await withHouse { house in
+      let clock = Clock()
+      let (studio, laptop) = try await pair(house, clock: clock)
+      try house.file("in/art/mine.txt", [42])
+      let begun = try await begin(studio, laptop, house, into: "in", state: .placing)
+      // What a process that was killed in the middle has moved.
+      let moved = moment == "before" ? [] : moment == "between" ? ["a.bin"] : ["a.bin", "b.bin"]
+      for name in moved {
+        try FileManager.default.moveItem(
+          atPath: "\(begun.plan.partial)/art/\(name)", toPath: "\(house.path)/in/art/\(name)")
+      }
+      if moment == "after" { try FileManager.default.removeItem(atPath: begun.plan.partial) }
+      await studio.stop()
+      let again = try await house.start("studio", port: studio.port, clock: { clock.now })
+      try await eventually("it is delivered and read back", on: house.loop) {
+        let database = again.node.context.database
+        guard let holding = try await database.holdings().first else { return false }
+        return try await database.holdingFiles(holding.id).map(\.state) == [.verified, .verified]
+      }
+      #expect(try await again.node.context.database.transfers().isEmpty)
+      #expect(house.tree("in") == ["art", "art/a.bin", "art/b.bin", "art/mine.txt"])
+      let holding = try #require(try await again.node.context.database.holdings().first)
+      #expect(holding.digest == begun.digest && holding.peer == laptop.node.id && holding.path == "\(house.path)/in/art")
+    }
+  }
+
+  @Test func aVersionThatWentLongAgoKeepsItsNumber() async throws {
+    try await withHouse { house in
+      let clock = Clock()
+      let studio = try await house.start("studio", clock: { clock.now })
+      let path = try house.file("out/a.bin", Self.bytes)
+      let first = try await studio.share(path, toAll: true)
+      _ = try await studio.node.unshare("a.bin")
+      await pass(studio, hours: 1)
+      clock.advance(31 * Self.day)
+      await pass(studio, hours: 24, from: 1)
+      let database = studio.node.context.database
+      #expect(try await database.published(includingWithdrawn: true).isEmpty)
+      let second = try await studio.share(path, toAll: true)
+      #expect(second.version == 2 && second.isNew)
+      let shared = try #require(try await database.published(name: "a.bin"))
+      let manifest = try Manifest(decoding: shared.manifest.span)
+      #expect(manifest.previous?.hex == first.digest)
+      // And what is offered stays, however old it is.
+      clock.advance(3_650 * Self.day)
+      await pass(studio, hours: 48, from: 25)
+      #expect(try await studio.node.list(peer: nil).map(\.version) == [2])
+    }
+  }
+
+  // MARK: A peer whose state is damaged
+
+  @Test(arguments: ["session SET state", "pair SET bytes", "peer_state SET bytes"])
+  func onePeersDamagedStateIsSaidAndHealedByPairingAgainAndTheOthersWorkOn(_ column: String) async throws {
+    try await withHouse { house in
+      let clock = Clock()
+      let (studio, laptop) = try await pair(house, clock: clock)
+      let desk = try await house.start("desk")
+      try await house.pair(studio, desk)
+      try await eventually("pairs are stored", on: house.loop) {
+        try await studio.node.context.database.loadPeer(laptop.node.id)?.pairs.isEmpty == false
+      }
+      await studio.stop()
+      let database = try Database(folder: studio.folder, keys: try studio.folder.unlock())
+      try await database.damage(column, of: laptop.node.id)
+      await database.close()
+      studio.folder.release()
+      let again = try await house.start("studio", port: studio.port, clock: { clock.now })
+      let report = try await again.node.report()
+      #expect(report.peers.map(\.alias) == ["desk", "laptop"] && report.peers.map { $0.health == "damaged" } == [false, true])
+      let warning = try #require(report.warnings.first { $0.hasPrefix("laptop: ") })
+      #expect(warning.contains("damaged") && warning.contains("pawl invite") && warning.contains("backup"))
+      let refused = try await nodeError { _ = try await again.pull("laptop/art", into: "\(house.path)/in") }
+      #expect(refused.message.contains("damaged") && refused.hint?.contains("pair again") == true)
+      try await again.ready(for: "desk")
+      // The user pairs again, and that lasts.
+      let invitation = try await again.node.invite(alias: nil, lifeSeconds: 60, addresses: [])
+      _ = try await laptop.node.join(invitation.text, alias: "studio")
+      try await again.ready(for: "laptop")
+      try await laptop.ready(for: "studio")
+      #expect(try await again.node.report().warnings.isEmpty)
+      _ = try await again.pull("laptop/art", into: "\(house.path)/in")
+      await again.stop()
+      let third = try await house.start("studio", port: studio.port, clock: { clock.now })
+      try await third.ready(for: "laptop")
+      #expect(try await third.node.summary(of: "laptop").health == "healthy")
+    }
+  }
+
+  @Test func aDamagedPeerCanBeRevoked() async throws {
+    try await withHouse { house in
+      let clock = Clock()
+      let (studio, laptop) = try await pair(house, clock: clock)
+      await studio.stop()
+      let database = try Database(folder: studio.folder, keys: try studio.folder.unlock())
+      try await database.damage("session SET state", of: laptop.node.id)
+      await database.close()
+      studio.folder.release()
+      let again = try await house.start("studio", port: studio.port, clock: { clock.now })
+      #expect(try await again.node.revoke("laptop").peer.health == "damaged")
+      #expect(try await again.node.report().peers.isEmpty)
+      #expect(try await again.node.context.database.peers().isEmpty)
+    }
+  }
+}
+
+extension Database {
+  /// Puts bytes that mean nothing into a column of one peer's rows.
+  fileprivate func damage(_ column: String, of peer: NodeID) throws {
+    try run("UPDATE \(column) = zeroblob(200) WHERE peer = x'\(peer.hex)'")
+  }
+}
