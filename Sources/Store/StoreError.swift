@@ -40,8 +40,8 @@ public struct StoreError: Error, Sendable {
     case sourceMissing
     /// The file or folder to share may not be read.
     case sourceUnreadable
-    /// The machine lacks descriptors or memory to read a shared file just now.
-    case sourceBusy
+    /// The machine lacks descriptors or memory for a file just now.
+    case busy
     /// A shared file is no longer what was shared.
     case sourceChanged
     /// A shared file was written to or touched: its bytes count only where their hash is still the same.
@@ -131,7 +131,7 @@ public struct StoreError: Error, Sendable {
     case .noMemory: "end something else, or move the state to a larger machine"
     case .corruptDatabase: "move the state folder away and pair again; the identity is kept"
     case .newerSchema: "use the newer pawl"
-    case .sourceBusy: "try again in a moment"
+    case .busy: "try again in a moment"
     case .sourceChanged, .sourceTouched: "share it again to publish the new contents"
     case .symlinkInSource: "replace the link by what it points to"
     case .specialFile: "move it out of the folder"
