@@ -5,6 +5,7 @@ import unittest
 from pathlib import Path
 
 from pawl_peer.errors import Failure, Refused
+from pawl_peer.messages import Want
 from pawl_peer.node import Node
 from pawl_peer.peer import Peer
 from pawl_peer.pulling import Denied
@@ -13,6 +14,7 @@ from realnode import CommandFailed
 from support import LiveTest
 
 _INTEGRITY = 13
+_UNREACHABLE = 14
 _SIZE = 20_000_000
 
 
@@ -132,6 +134,33 @@ class Transfers(LiveTest):
         failed = await self.hostile(MANIFEST)
         self.assertEqual(failed.exit_code, _INTEGRITY)
         self.assertIn("mallory", failed.lines[-1]["message"])
+
+    async def test_an_unknown_reason_is_a_busy_server_and_asked_again(self) -> None:
+        node, _ = await self.joined()
+        source = self.folder / "big.bin"
+        source.write_bytes(self.dice.randbytes(3_000_000))
+        node.shares.publish(source, "big", node.now)
+        refused = []
+
+        def refuse(want: Want) -> str | None:
+            refused.append(want)
+            return "out-of-coffee" if len(refused) == 1 else None
+
+        node.servers[self.real.node_id].refuse = refuse
+        await self.real.command("pull", "anna/big", "-o", str(self.real.folder))
+        self.assertGreater(len(refused), 1)
+        self.assertTrue(filecmp.cmp(source, self.real.folder / "big.bin", shallow=False))
+
+    async def test_a_file_that_cannot_be_read_there_is_named_and_what_came_is_kept(self) -> None:
+        node, _ = await self.joined()
+        source = self.folder / "big.bin"
+        source.write_bytes(self.dice.randbytes(3_000_000))
+        node.shares.publish(source, "big", node.now)
+        node.servers[self.real.node_id].refuse = lambda want: "unreadable" if want.kind == CHUNKS else None
+        with self.assertRaises(CommandFailed) as failed:
+            await self.real.command("pull", "anna/big", "-o", str(self.real.folder))
+        self.assertEqual(failed.exception.exit_code, _UNREACHABLE)
+        self.assertIn("cannot read", failed.exception.lines[-1]["message"])
 
     async def test_a_frame_damaged_on_the_way_costs_a_second_try_and_blames_nobody(self) -> None:
         node, _ = await self.joined()

@@ -6,6 +6,8 @@ public struct PullResult: ResultBody {
     case verified
     /// Still under way; `check` shows it later.
     case pending
+    /// A file could not be read back. The answer is then a ``Failure`` with code `partial` that carries this.
+    case incomplete
   }
 
   /// The artifact's name.

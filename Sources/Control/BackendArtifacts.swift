@@ -73,6 +73,14 @@ extension NodeAdapter {
         throw await explained(error, of: asked)
       }
       let result = PullResult(summary)
+      if let first = summary.unread.first {
+        throw Failure(
+          .partial,
+          summary.unread.count == 1
+            ? "a file is there and could not be read back: \(first)"
+            : "\(summary.unread.count) files are there and could not be read back, among them: \(first)",
+          hint: "pawl check \(result.artifact) --read-data tries again", placed: result)
+      }
       guard result.skipped.isEmpty else {
         let count = result.skipped.count
         throw Failure(
@@ -113,7 +121,8 @@ extension PullResult {
     self.init(
       artifact: pull.name, version: UInt32(clamping: pull.version), digest: pull.digest, path: pull.path,
       files: pull.files.map(FileEntry.init), bytes: pull.bytes, bytesTransferred: pull.bytesTransferred,
-      seconds: pull.seconds, sources: pull.sources, readBack: pull.isReadBack ? .verified : .pending, skipped: pull.skipped,
+      seconds: pull.seconds, sources: pull.sources,
+      readBack: pull.isReadBack ? .verified : pull.unread.isEmpty ? .pending : .incomplete, skipped: pull.skipped,
       warnings: pull.warnings)
   }
 }

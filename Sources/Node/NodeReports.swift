@@ -120,6 +120,8 @@ public struct PullSummary: Sendable {
   public let sources: [String]
   /// Every file was read back and is what the publisher claimed.
   public let isReadBack: Bool
+  /// Files that are there and could not be read back: each with its path and why, in a line.
+  public let unread: [String]
   /// Manifest paths left alone because something different is there.
   public let skipped: [String]
   /// What the user should know of the files that are there, a line each.

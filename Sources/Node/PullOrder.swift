@@ -81,6 +81,10 @@ extension PullFailure {
         .integrity,
         "\(alias) cannot serve \(reference): \(Self.name(path)) was changed since it was shared",
         hint: "ask for it to be shared again")
+    case .gone(nil):
+      NodeError(
+        .notFound, "\(alias) no longer has \(reference): it was withdrawn, or its folder is gone",
+        hint: "`pawl ls \(alias)` lists what it shares")
     case .gone(let path):
       NodeError(
         .notFound, "\(alias) cannot serve \(reference): \(Self.name(path)) is no longer there",

@@ -27,8 +27,8 @@ extension Node {
     progress(PullProgress(phase: .asking))
     let entry = try await resolve(reference, at: peer)
     let (placed, puller) = try await delivered(entry, reference, from: peer, to: destination, progress: progress)
-    let isReadBack = try await readBack(placed, wait: request.waitsForReadBack, progress: progress, puller: puller)
-    return await summary(of: placed, puller: puller, isReadBack: isReadBack, began: began)
+    let unread = try await readBack(placed, wait: request.waitsForReadBack, progress: progress, puller: puller)
+    return await summary(of: placed, puller: puller, unread: unread, began: began)
   }
 
   /// Starts a puller.
@@ -135,31 +135,34 @@ extension Node {
       skipped: outcome.skipped + site.partial.foldersLeftAlone, warnings: outcome.warnings)
   }
 
+  /// Waits for the read-back of a delivery, unless it is large and nobody asked for that. Returns the files that could not be
+  /// judged; throws `integrity` if one is not what its publisher claims.
   private func readBack(
     _ delivery: Delivery, wait: Bool, progress: @escaping @Sendable (PullProgress) -> Void, puller: Puller
-  ) async throws -> Bool {
-    guard !delivery.placed.isEmpty else { return true }
+  ) async throws -> [StoreError] {
+    guard !delivery.placed.isEmpty else { return [] }
     let bytes = delivery.bytes
     guard wait || bytes <= Self.waitedReadBackBytes else {
       await readBacks.enqueue(delivery.holding)
-      return false
+      return []
     }
     let alias = puller.order.alias
-    let wrong = try await readBacks.run(delivery.holding) { done in
+    let found = try await readBacks.outcome(of: delivery.holding) { done in
       var state = PullProgress(phase: .reading)
-      state.bytes = done
+      state.bytes = min(done, bytes)
       state.bytesTotal = bytes
       state.source = alias
       progress(state)
     }
-    guard let file = wrong.first else { return true }
+    guard let file = found.wrong.first else { return found.unread }
     let publisher = await self.alias(of: NodeID(delivery.manifest.publisher))
     throw NodeError(
       .integrity, "\(publisher) claims a SHA-256 for “\(file.path)” that is not that of the bytes on disk",
-      hint: file.quarantine.map { "the file was set aside as \($0)" })
+      hint: file.quarantine.map { "the file was set aside as \($0)" }
+        ?? "do not use it: it could not be set aside, which is tried again when the node starts")
   }
 
-  private func summary(of delivery: Delivery, puller: Puller, isReadBack: Bool, began: Duration) async -> PullSummary {
+  private func summary(of delivery: Delivery, puller: Puller, unread: [StoreError], began: Duration) async -> PullSummary {
     let verified = (try? await context.database.verifiedFiles(delivery.holding)) ?? []
     let files = try? await context.threads.files.run { delivery.summaries(verified: verified) }
     return PullSummary(
@@ -167,7 +170,9 @@ extension Node {
       path: delivery.path,
       files: files ?? delivery.summaries(verified: verified),
       bytes: delivery.bytes, bytesTransferred: await puller.bytesTransferred,
-      seconds: (MonotonicClock.now - began) / .seconds(1), sources: [puller.order.alias], isReadBack: isReadBack,
+      seconds: (MonotonicClock.now - began) / .seconds(1), sources: [puller.order.alias],
+      // A file whose record is gone was delivered again meanwhile: nothing is known of it here.
+      isReadBack: delivery.placed.allSatisfy { verified.contains($0.index) }, unread: unread.map(\.message),
       skipped: delivery.skipped, warnings: delivery.warnings)
   }
 }

@@ -41,20 +41,12 @@ final class DirectFile: Sendable {
     return true
   }
 
-  /// Calls `body` with the file's bytes in order until they end. False: they cannot be read this way; nil: `body` said stop.
-  func forEachPiece(_ body: (UnsafeRawBufferPointer) -> Bool) -> Bool? {
-    guard let buffer = Self.buffers.tryTake() else { return false }
-    let aligned = UnsafeMutableRawBufferPointer(rebasing: buffer.body[..<Self.pieceBytes])
-    var offset: UInt64 = 0
+  /// Reads into whole blocks of aligned memory; -1 with `errno` set where that cannot be. Only the last read of a file is short.
+  func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) -> Int {
     while true {
-      // Only the last read of a file may be short, so the next offset is aligned whenever there is one.
-      let count = pread(descriptor.raw, aligned.baseAddress, aligned.count, off_t(offset))
+      let count = pread(descriptor.raw, buffer.baseAddress, buffer.count, off_t(offset))
       if count < 0, errno == EINTR { continue }
-      guard count >= 0 else { return false }
-      guard count > 0 else { return true }
-      guard body(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(aligned)[..<count])) else { return nil }
-      offset += UInt64(count)
-      guard count == aligned.count else { return true }
+      return count
     }
   }
 }

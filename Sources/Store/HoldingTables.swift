@@ -48,39 +48,92 @@ extension Database {
     }
   }
 
-  /// Files that were not read back yet, oldest delivery first.
-  public func pendingReadBacks() throws(StoreError) -> [HoldingFile] {
+  /// Deliveries with files that were not read back, or could not be, or are still to be set aside; oldest first.
+  public func pendingReadBacks() throws(StoreError) -> [Int64] {
     try read { db in
-      try db.rows("SELECT * FROM holding_file WHERE state = 'pending' ORDER BY holding, number") { try HoldingFile($0) }
+      try db.rows(
+        "SELECT DISTINCT holding FROM holding_file WHERE state IN ('pending', 'condemned', 'unreadable') ORDER BY holding", []
+      ) { $0.int64("holding") }
     }
   }
 
-  /// Records a hash computed here (nil: the file cannot be read) and returns what that makes of the file; nil if the record
-  /// is gone.
+  /// Records what reading a file gave and returns what that makes of it; nil if the record is gone.
   @discardableResult
-  public func setReadBack(holding: Int64, file: Int, computed: Digest?) throws(StoreError) -> HoldingFile.State? {
-    try setReadBacks(holding: holding, [(file, computed)])[file]
+  public func setReadBack(holding: Int64, file: Int, _ found: ReadBackResult) throws(StoreError) -> HoldingFile.State? {
+    try setReadBacks(holding: holding, [(file, found)])[file]
   }
 
   /// The same for many files of one delivery, in one transaction. Files whose record is gone are not in the answer.
   public func setReadBacks(
-    holding: Int64, _ results: [(file: Int, computed: Digest?)]
+    holding: Int64, _ results: [(file: Int, found: ReadBackResult)]
   ) throws(StoreError) -> [Int: HoldingFile.State] {
     try write { db in
       var states: [Int: HoldingFile.State] = [:]
-      for (file, computed) in results {
+      for (file, found) in results {
         let key: StatementArguments = [holding, file]
-        let expected = try db.row("SELECT expected FROM holding_file WHERE holding = ? AND number = ?", key) {
-          try $0.digest("expected")
-        }
-        guard let expected else { continue }
-        let state: HoldingFile.State = computed.map { $0 == expected ? .verified : .mismatch } ?? .missing
+        guard
+          let known = try db.row("SELECT * FROM holding_file WHERE holding = ? AND number = ?", key, { try HoldingFile($0) })
+        else { continue }
+        let state = known.state(after: found)
+        // A file that changed here was verified once: what it was then is still what is known of the publisher's claim.
+        let computed =
+          if case .hash(let digest) = found, state != .changed { digest } else { state == .changed ? known.computed : nil }
         try db.run(
           "UPDATE holding_file SET computed = ?, state = ? WHERE holding = ? AND number = ?",
           [computed?.column, state.rawValue, holding, file])
         states[file] = state
       }
       return states
+    }
+  }
+
+  /// A condemned file no longer has its final name.
+  public func setQuarantined(holding: Int64, file: Int) throws(StoreError) {
+    try write { db in
+      try db.run(
+        "UPDATE holding_file SET state = 'mismatch' WHERE holding = ? AND number = ? AND state = 'condemned'", [holding, file])
+    }
+  }
+}
+
+/// What reading a delivered file gave.
+public enum ReadBackResult: Hashable, Sendable {
+  /// Its bytes have this hash.
+  case hash(Digest)
+  /// It is not there.
+  case missing
+  /// It is no longer the file that was placed: of another size, or of another kind.
+  case changed
+  /// The disk or its permissions refuse.
+  case unreadable
+
+  /// What a failure to read it is.
+  public init(_ error: StoreError) {
+    self =
+      switch error.code {
+      case .doesNotExist, .notAFolder: .missing
+      case .deliveredChanged, .destinationIsFolder, .symlinkInDestination: .changed
+      default: .unreadable
+      }
+  }
+}
+
+extension HoldingFile {
+  fileprivate func state(after found: ReadBackResult) -> State {
+    switch found {
+    case .hash(let digest) where digest == expected: .verified
+    case .hash:
+      switch state {
+      // Its publisher's claim held once: whoever changed it did so here.
+      case .verified, .changed: .changed
+      // It was set aside once; what lies there now was put there by somebody.
+      case .mismatch: .mismatch
+      case .pending, .condemned, .missing, .unreadable: .condemned
+      }
+    // Set aside, by an earlier run that had no time to record it.
+    case .missing: state == .condemned || state == .mismatch ? .mismatch : .missing
+    case .changed: .changed
+    case .unreadable: state == .condemned ? .condemned : .unreadable
     }
   }
 }

@@ -30,7 +30,7 @@ public final class SourceFolder: Sendable {
   ///
   /// Throws `sourceTouched` if the file was written to since it was shared, though it is the same file and as long: with its
   /// `leaf` the chunk is read all the same, and is `sourceChanged` only if it is another. Throws `sourceChanged` if the file is
-  /// another or of another length, and `sourceMissing`, `sourceUnreadable` or `sourceBusy` if it cannot be read.
+  /// another or of another length, and `sourceMissing`, `sourceUnreadable` or `busy` if it cannot be read.
   public func read(
     file: Int, at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer, leaf: Digest? = nil
   ) throws(StoreError) {

@@ -44,8 +44,8 @@ public struct StoreError: Error, Sendable {
     case sourceMissing
     /// The file or folder to share may not be read.
     case sourceUnreadable
-    /// The machine lacks descriptors or memory to read a shared file just now.
-    case sourceBusy
+    /// The machine lacks descriptors or memory for a file just now.
+    case busy
     /// A shared file is no longer what was shared.
     case sourceChanged
     /// A shared file was written to or touched: its bytes count only where their hash is still the same.
@@ -139,7 +139,7 @@ public struct StoreError: Error, Sendable {
       "restore it from a backup; without one, begin anew without peers, sessions and shares (identity and key are kept): pawl up --new-state"
     case .stateWorks: "start it with: pawl up; to begin anew all the same, move that file away first"
     case .newerSchema: "use the newer pawl"
-    case .sourceBusy: "try again in a moment"
+    case .busy: "try again in a moment"
     case .sourceChanged, .sourceTouched: "share it again to publish the new contents"
     case .symlinkInSource:
       "--follow takes links to files of the same folder or Hugging Face cache; replace others by what they point to"

@@ -29,6 +29,7 @@ extension StoreError {
     case ENAMETOOLONG: StoreError(.nameTooLong, path, detail: "the name is longer than the file system takes")
     case EFBIG: StoreError(.fileTooLarge, path, detail: "the file is larger than the file system takes")
     case EEXIST: StoreError(.conflict, path, detail: "something of that name is there already")
+    case EMFILE, ENFILE, ENOMEM, EAGAIN, ENOBUFS: StoreError(.busy, path, detail: systemMessage(number))
     default: StoreError(.io, path, detail: systemMessage(number))
     }
   }
@@ -42,7 +43,7 @@ extension StoreError {
     case ENOTDIR: StoreError(.sourceMissing, path, detail: "a part of the path is no folder")
     case ENXIO: StoreError(.specialFile, path, detail: "a pipe, socket or device cannot be shared")
     case ENAMETOOLONG: StoreError(.sourceMissing, path, detail: "the name is longer than the file system takes")
-    case EMFILE, ENFILE, ENOMEM, EAGAIN, ENOBUFS: StoreError(.sourceBusy, path, detail: systemMessage(number))
+    case EMFILE, ENFILE, ENOMEM, EAGAIN, ENOBUFS: StoreError(.busy, path, detail: systemMessage(number))
     default: StoreError(.sourceUnreadable, path, detail: systemMessage(number))
     }
   }

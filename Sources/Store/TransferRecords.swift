@@ -106,10 +106,24 @@ public struct HoldingFile: Hashable, Sendable {
     case pending
     /// The hash computed here is the publisher's claim.
     case verified
-    /// It is not: the claim was false, or the file was changed.
+    /// It is not, and the file is still under its final name: it must be set aside.
+    case condemned
+    /// It is not, and the file was set aside.
     case mismatch
-    /// It is not there, or cannot be read.
+    /// It was changed here after it was placed.
+    case changed
+    /// It is not there.
     case missing
+    /// It cannot be read: tried again when the node starts, and by `check --read-data`.
+    case unreadable
+
+    /// Whether reading it now could say more.
+    public var isToBeRead: Bool {
+      switch self {
+      case .pending, .condemned, .missing, .unreadable: true
+      case .verified, .mismatch, .changed: false
+      }
+    }
   }
 
   /// The delivery.

@@ -128,13 +128,8 @@ extension PullMachine {
     switch deny.reason {
     case .notFound: drop(id, PullFailure(.notFound, source: id, "it shares no such artifact with us"), at: now, &actions)
     case .gone:
-      let failure =
-        if let path = deny.path {
-          PullFailure(.gone(path), source: id, "\(DisplayText.escape(path.text)) is no longer there")
-        } else {
-          PullFailure(.notFound, source: id, "it has withdrawn the artifact")
-        }
-      drop(id, failure, at: now, &actions)
+      let what = deny.path.map { "\(DisplayText.escape($0.text)) is no longer there" } ?? "the artifact is no longer there"
+      drop(id, PullFailure(.gone(deny.path), source: id, what), at: now, &actions)
     case .unreadable:
       let what = deny.path.map { DisplayText.escape($0.text) } ?? "a file"
       drop(id, PullFailure(.unreadable(deny.path), source: id, "it cannot read \(what)"), at: now, &actions)

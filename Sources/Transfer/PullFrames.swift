@@ -82,7 +82,7 @@ extension PullMachine {
     guard ticket.kind != .chunks, objects[name]?.grant == ticket.grant else { return }
     guard objects[name]?.pieces.add(piece: ticket.chunk, bytes) == true else { return }
     lastProgress = now
-    connections[ticket.connection]?.hasBroughtSomething = true
+    noteArrival(ticket)
     guard let whole = objects[name]?.pieces, whole.isComplete else { return }
     objects[name] = nil
     switch ticket.kind {

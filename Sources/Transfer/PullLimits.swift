@@ -14,6 +14,8 @@ public enum PullLimits {
   public static let grantPatience = Duration.seconds(10)
   /// The first pause when a source says that it is busy; doubled each time until it brings something.
   public static let busyPause = Duration.seconds(2)
+  /// The longest such pause: the stall leaves room for eight tries.
+  public static let longestBusyPause = Duration.seconds(4)
   /// The first pause after a connection that brought nothing; doubled each time.
   public static let firstBackoff = Duration.milliseconds(250)
   /// The longest such pause: the stall leaves room for several tries.

@@ -137,8 +137,7 @@ public struct PullMachine: Sendable {
     guard bytes > 0 else { return }
     lastProgress = now
     bytesTransferred += UInt64(bytes)
-    connections[ticket.connection]?.hasBroughtSomething = true
-    if source(ticket.source)?.putOffs != 0 { update(ticket.source) { $0.putOffs = 0 } }
+    noteArrival(ticket)
     unsaved.insert(ticket.file)
     unsavedBytes += bytes
     if unsavedBytes >= PullLimits.persistBytes { save(at: now, &actions) }

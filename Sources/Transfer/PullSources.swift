@@ -28,7 +28,7 @@ struct PullSource: Sendable {
   mutating func putOff(at now: Duration) {
     guard notBefore <= now else { return }
     putOffs += 1
-    notBefore = now + min(PullLimits.longestBackoff, PullLimits.busyPause * (1 << min(putOffs - 1, 8)))
+    notBefore = now + min(PullLimits.longestBusyPause, PullLimits.busyPause * (1 << min(putOffs - 1, 8)))
   }
 
   var isDropped: Bool { state == .dropped }
@@ -94,6 +94,12 @@ extension PullMachine {
   mutating func update(_ id: SourceID, _ body: (inout PullSource) -> Void) {
     guard let index = sources.firstIndex(where: { $0.id == id }) else { return }
     body(&sources[index])
+  }
+
+  /// Something came: what its connection and its source failed to bring before is forgotten.
+  mutating func noteArrival(_ ticket: FrameTicket) {
+    connections[ticket.connection]?.hasBroughtSomething = true
+    if source(ticket.source)?.putOffs != 0 { update(ticket.source) { $0.putOffs = 0 } }
   }
 
   mutating func available(_ id: SourceID, node: Digest, at now: Duration) {

@@ -39,12 +39,12 @@ public struct PullPlan: Sendable {
 public struct PullFailure: Error, Hashable, Sendable {
   /// What went wrong.
   public enum Code: Hashable, Sendable {
-    /// The artifact is not there, not for us, or was withdrawn.
+    /// The artifact is not there, or not for us.
     case notFound
     /// A file is no longer what was published.
     case changed(SafePath?)
-    /// A file of it is no longer there.
-    case gone(SafePath)
+    /// It was withdrawn meanwhile, or a file of it is no longer there.
+    case gone(SafePath?)
     /// The peer cannot read a file of it.
     case unreadable(SafePath?)
     /// The peer puts us off each time.

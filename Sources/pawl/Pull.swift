@@ -84,6 +84,8 @@ enum PullReport {
     var lines = [line] + result.warnings.map { "warning: " + TerminalText.escape($0, doublingBackslashes: false) }
     switch result.readBack {
     case .verified: lines.append("verified: read back from disk, every SHA-256 is the publisher's")
+    case .incomplete:
+      lines.append("every chunk was verified as it came; not every file could be read back from disk")
     case .pending:
       lines.append("every chunk is verified; reading it back from disk goes on: pawl check \(ShellText.quote(result.artifact))")
     }

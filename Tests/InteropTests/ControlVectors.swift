@@ -77,6 +77,11 @@ enum ControlVectors: VectorKind {
       ("grant of a manifest", "With its length.", grant(kind: 1, ranges: "[]", extra: #","bytes":4011"#)),
       ("deny", "Without a path.", deny("notFound")),
       ("deny because of a file", "With its path.", deny("changed", path: #","path":"a/b.safetensors""#)),
+      (
+        "deny of a file that cannot be read", "unreadable, with its path.",
+        deny("unreadable", path: #","path":"a/b.safetensors""#)
+      ),
+      ("deny with an unknown reason", "Not in the table: busy.", deny("because")),
       ("an unknown type", "Ignored.", #"{"type":"later","req":1}"#),
       ("escapes and white space", "The same message.", " { \"type\" : \"res\\u006flve\", \"req\":1, \"name\":\"a\\u00e9\" } "),
     ]
@@ -154,7 +159,6 @@ enum ControlVectors: VectorKind {
       ("grant of chunks with a length", "bytes goes with kind 1 alone.", grant(extra: #","bytes":4011"#)),
       ("grant of an empty manifest", "One byte at least.", grant(kind: 1, ranges: "[]", extra: #","bytes":0"#)),
       ("grant of a manifest that is too long", "33,562,633 bytes.", grant(kind: 1, ranges: "[]", extra: #","bytes":33562633"#)),
-      ("deny with an unknown reason", "Not in the table.", deny("because")),
       ("deny with a path that is none", "Out of its folder.", deny("changed", path: #","path":"../a""#)),
     ]
   }

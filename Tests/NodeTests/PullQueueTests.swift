@@ -55,10 +55,13 @@ import Transfer
         _ = try await studio.share(try house.file("out/\(number)", pattern(10, seed: number)), name: "m\(number)", toAll: true)
       }
       for number in 0...Node.maximumPulls {
-        await mallory.offer(try Offer("a\(number)", files: [("a\(number).bin", pattern(100, seed: number))], by: mallory.identity))
+        await mallory.offer(
+          try Offer("a\(number)", files: [("a\(number).bin", pattern(100, seed: number))], by: mallory.identity))
       }
       var running: [Running] = []
-      for number in 0..<Node.maximumPulls { running.append(Running("mallory/a\(number)", by: laptop, into: "\(house.path)/in")) }
+      for number in 0..<Node.maximumPulls {
+        running.append(Running("mallory/a\(number)", by: laptop, into: "\(house.path)/in"))
+      }
       try await eventually("all of them ask", on: house.loop) { await mallory.heldCount == Node.maximumPulls }
       let another = Running("mallory/a\(Node.maximumPulls)", by: laptop, into: "\(house.path)/in")
       try await another.hear.waits.value()

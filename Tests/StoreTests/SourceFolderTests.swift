@@ -28,8 +28,16 @@ import Testing
     let (folder, _) = try share(temporary, "lora")
     _ = try folder.read(file: 0, at: 0, count: 10)
     try temporary.file("lora/a", pattern(1_000, seed: 1))
-    #expect(throws: StoreError(.sourceChanged, temporary("lora/a"), detail: "")) { try folder.read(file: 0, at: 0, count: 10) }
+    #expect(throws: StoreError(.sourceTouched, temporary("lora/a"), detail: "")) { try folder.read(file: 0, at: 0, count: 10) }
     #expect(!folder.isCurrent(file: 0))
+    // By its leaf a chunk is what it was, or is refused.
+    var buffer = [UInt8](repeating: 0, count: 1_000)
+    let leaf = pattern(1_000).withUnsafeBytes { HashTree.leaf($0) }
+    #expect(
+      code { try buffer.withUnsafeMutableBytes { try folder.read(file: 0, at: 0, into: $0, leaf: leaf) } } == .sourceChanged)
+    try temporary.file("lora/a", pattern(1_000))
+    try buffer.withUnsafeMutableBytes { try folder.read(file: 0, at: 0, into: $0, leaf: leaf) }
+    #expect(buffer == pattern(1_000))
   }
 
   @Test func aFileThatWasReplacedIsRefused() throws {

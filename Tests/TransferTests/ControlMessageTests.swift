@@ -80,6 +80,13 @@ import Wire
       return
     }
     #expect(parsedDeny == deny)
+    // A later version's reason: not now, and nothing of what was fetched is to go.
+    let unknown = #"{"type":"deny","req":1,"transfer":"\#(String(repeating: "0a", count: 16))","reason":"because"}"#
+    guard case .deny(let later) = try ControlMessage.parse(Array(unknown.utf8)) else {
+      Issue.record("it is a deny")
+      return
+    }
+    #expect(later.reason == .busy)
     _ = try again(.want(want([], kind: .manifest)))
   }
 

@@ -135,9 +135,40 @@ import Testing
       Issue.record("it must fail")
       return
     }
-    #expect(failure.code == .stalled && failure.category == .unreachable)
+    #expect(failure.code == (reason == .noConnection ? .stalled : .busy) && failure.category == .unreachable)
     #expect(run.now == PullLimits.stall)
+    #expect(run.asked < (reason == .noConnection ? 40 : 12), "it is not pestered: \(run.asked)")
+  }
+
+  @Test func aServerThatBreaksOffEachGrantAsBusyIsAskedEverMoreSeldom() throws {
+    var faults = Faults()
+    faults.breaksOffAfter = 3
+    let run = Simulation(try artifact(), faults: [faults], seed: 2)
+    guard case .failed(let failure) = try run.run() else {
+      Issue.record("it must fail")
+      return
+    }
+    #expect(failure.code == .busy && failure.category == .unreachable)
+    #expect(run.now >= PullLimits.stall)
     #expect(run.asked < 40, "it is not pestered: \(run.asked)")
+    #expect(run.saved?.verifiedChunks ?? 0 == run.pull.map.verifiedChunks, "what came before is kept")
+  }
+
+  @Test(arguments: [(DenyReason.gone, PullFailure.Category.notFound), (.unreadable, .unreachable)])
+  func aFileThatASourceCannotReadIsNamed(reason: DenyReason, category: PullFailure.Category) throws {
+    var faults = Faults()
+    faults.changedAfter = 18
+    faults.failsAs = reason
+    let run = Simulation(try artifact(), faults: [faults], seed: 8)
+    guard case .failed(let failure) = try run.run() else {
+      Issue.record("it must fail")
+      return
+    }
+    switch failure.code {
+    case .gone, .unreadable(.some): break
+    default: Issue.record("\(failure)")
+    }
+    #expect(failure.category == category && run.pull.bytesTransferred > 0)
   }
 
   @Test func silenceEndsAsStalledAfterThirtySeconds() throws {

@@ -20,6 +20,10 @@ struct Faults {
   var denies: DenyReason?
   /// Chunks after which every read fails as changed.
   var changedAfter: Int?
+  /// As what they fail instead.
+  var failsAs = DenyReason.changed
+  /// Chunks after which every grant is broken off as busy.
+  var breaksOffAfter: Int?
   /// Answers nothing at all.
   var isSilent = false
 }
@@ -207,8 +211,13 @@ final class Simulation {
       let isNew = sealed.insert(SealedChunk(grant: job.grant, kind: job.kind, file: job.file, chunk: job.chunk)).inserted
       #expect(isNew, "a chunk was sealed twice under one grant")
       host.jobs += 1
+      let isBroken = host.faults.breaksOffAfter.map { job.kind == .chunks && host.jobs > $0 } ?? false
+      if isBroken, let deny = host.serve.failed(job, reason: .busy, path: nil) {
+        host.toPuller.append(ControlMessage.deny(deny).payload)
+      }
+      if isBroken { return true }
       if let limit = host.faults.changedAfter, job.kind == .chunks, host.jobs > limit {
-        if let deny = host.serve.failed(job, reason: .changed, path: artifact.manifest.files[job.file].path) {
+        if let deny = host.serve.failed(job, reason: host.faults.failsAs, path: artifact.manifest.files[job.file].path) {
           host.toPuller.append(ControlMessage.deny(deny).payload)
         }
         return true

@@ -71,9 +71,11 @@ extension EndToEnd {
 
         // Locked away after it was shared.
         chmod(locked, 0)
-        let changed = try await laptop.ask("pull", "studio/art", "-o", "\(house.path)/models", exit: 13)
-        #expect(changed["message"].text.contains("locked.bin"))
+        let unread = try await laptop.ask("pull", "studio/art", "-o", "\(house.path)/models", exit: 14)
+        #expect(unread["message"].text.contains("cannot read “locked.bin”"))
         chmod(locked, 0o600)
+        try await laptop.ask("pull", "studio/art", "-o", "\(house.path)/models")
+        #expect(house.tree("models") == ["art", "art/a.bin", "art/locked.bin"])
 
         let closed = try house.folder("closed")
         chmod(closed, 0o500)

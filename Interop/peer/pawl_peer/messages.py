@@ -18,7 +18,7 @@ MAXIMUM_CURSOR_BYTES = 160
 MAXIMUM_AEADS = 8
 MAXIMUM_ADDRESS_BYTES = 262
 MAXIMUM_BUNDLE_TEXT = 41_036
-DENY_REASONS = ("notFound", "gone", "changed", "badRequest", "busy", "limit", "noConnection")
+DENY_REASONS = ("notFound", "gone", "changed", "unreadable", "badRequest", "busy", "limit", "noConnection")
 
 
 @dataclass(frozen=True)
@@ -340,8 +340,9 @@ def _grant(m: _Members) -> GrantMessage:
 
 
 def _deny(m: _Members) -> Deny:
-    reason = m.text("reason", 32)
-    require(reason in DENY_REASONS, Failure.JSON, "an unknown reason")
+    reason = m.text("reason", 64)
+    # A later version's reason says no more than that it is not now.
+    reason = reason if reason in DENY_REASONS else "busy"
     path = m.optional_text("path", 1_024)
     require(path is None or is_path(path), Failure.JSON, "not a path")
     return Deny(m.integer("req"), m.id("transfer"), reason, path)

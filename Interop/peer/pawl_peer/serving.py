@@ -57,6 +57,8 @@ class Server:
         # For tests: what becomes of a plaintext before it is sealed, and of a frame after.
         self.falsify: Callable[[int, int, int, bytes], bytes] = lambda kind, file, chunk, plaintext: plaintext
         self.damage: Callable[[bytes], bytes] = lambda frame: frame
+        # And for what reason a want is denied.
+        self.refuse: Callable[[Want], str | None] = lambda want: None
 
     def answer(self, message: Message, sid: bytes) -> list[bytes]:
         match message:
@@ -91,6 +93,9 @@ class Server:
         def deny(reason: str) -> Deny:
             return Deny(want.req, want.transfer, reason)
 
+        refused = self.refuse(want)
+        if refused is not None:
+            return deny(refused)
         found = self._shares.find(want.digest)
         if found is None:
             return deny("notFound")
