@@ -204,6 +204,8 @@ public actor Node {
     expireAnnounced()
     try? await context.database.maintain()
     for server in servers.values { await server.tick() }
+    let turn = context.loop.takeLongestTurn()
+    if turn >= .milliseconds(20) { context.logger.debug("the loop was busy", metadata: ["longest turn": "\(turn)"]) }
   }
 
   private func rotatePrekeys() async {
