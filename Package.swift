@@ -88,7 +88,9 @@ let tests: [Target] = [
   .testTarget(
     name: "NodeTests",
     dependencies: [
-      "Node", "Store", "EventLoop", "Transfer", "Artifact", "Session", "Noise", "Primitives", "Wire", "MemoryScan", logging,
+      "Node", "Store", "EventLoop", "Transfer", "Artifact", "Session", "Noise", "Primitives", "Wire", "MemoryScan",
+      "HeapKeeper",
+      logging,
     ], swiftSettings: strict),
   .testTarget(name: "APITests", dependencies: ["API", "Wire"], swiftSettings: strict),
   .testTarget(

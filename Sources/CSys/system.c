@@ -87,9 +87,10 @@ void sys_name_thread(const char *name) {
 }
 
 void sys_keep_heap_warm(void) {
-  mallopt(M_MMAP_THRESHOLD, 1 << 30);
-  mallopt(M_TRIM_THRESHOLD, 64 << 20);
+  mallopt(M_MMAP_THRESHOLD, 2 << 20);
+  mallopt(M_TRIM_THRESHOLD, 16 << 20);
   mallopt(M_TOP_PAD, 4 << 20);
+  mallopt(M_ARENA_MAX, 1);
 }
 
 int sys_save_address_space(unsigned long stack_bytes) {

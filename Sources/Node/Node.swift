@@ -247,6 +247,8 @@ public actor Node {
     try? await context.database.maintain()
     for server in servers.values { await server.tick() }
     beginRetaining()
+    let turn = context.loop.takeLongestTurn()
+    if turn >= .milliseconds(20) { context.logger.debug("the loop was busy", metadata: ["longest turn": "\(turn)"]) }
   }
 
   private func rotatePrekeys() async {

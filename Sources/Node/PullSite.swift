@@ -47,6 +47,13 @@ struct PullSite: Sendable {
     }
   }
 
+  /// What the machine is to fetch. With 100,000 files this takes longer than the loop may be kept.
+  func pullPlan(_ manifest: Manifest, context: NodeContext) async throws -> PullPlan {
+    try await context.threads.files.run {
+      PullPlan(manifest: manifest, selection: plan.toFetch, verified: map, mustRehash: mustRehash)
+    }
+  }
+
   /// Takes up an earlier attempt; nil if its partial folder is gone.
   private static func resume(_ row: TransferRow, _ manifest: Manifest, context: NodeContext) async throws -> PullSite? {
     let bits = try await context.database.resumeMaps(row.id)

@@ -158,7 +158,7 @@ actor Puller {
 
   private func drain() async {
     while !events.isEmpty {
-      // All that waits at once: taking the first off an array moves the rest.
+      // All at once: taking the first off an array moves the rest.
       let batch = events
       events = []
       for event in batch where !finished.isSettled {
@@ -216,9 +216,9 @@ actor Puller {
     self.manifest = manifest
     verified.settle(.success(manifest))
     guard let destination = order.destination else { return settle(.success(())) }
-    // In a task of its own: the caller still holds the manifest's bytes, and they are needed no longer. Counted as a job: what it
-    // leaves on the disk is known before anybody decides what becomes of it.
+    // Counted as a job: what it leaves on the disk is known before anybody decides what becomes of it.
     jobs += 1
+    // Apart, since the caller still holds the manifest's bytes.
     Task {
       await self.prepare(manifest, for: destination)
       self.jobs -= 1
@@ -232,10 +232,7 @@ actor Puller {
     do {
       let site = try await PullSite.prepare(
         manifest, digest: entry.digest, destination: destination, transfer: transfer, peer: peer.id, context: context)
-      // With 100,000 files this takes as long as a frame may: not on the loop.
-      let plan = try await context.threads.files.run {
-        PullPlan(manifest: manifest, selection: site.plan.toFetch, verified: site.map, mustRehash: site.mustRehash)
-      }
+      let plan = try await site.pullPlan(manifest, context: context)
       self.site = site
       meter.begin(resumed: site.resumedBytes)
       post(.plan(plan))

@@ -25,8 +25,13 @@ extension Database {
     }
   }
 
-  /// Keeps a verified manifest.
+  /// Keeps a verified manifest. One that is kept already is not written again: its digest says that it is the same.
   public func saveManifest(_ manifest: KnownManifest) throws(StoreError) {
+    let key: StatementArguments = [manifest.digest.column]
+    let isKnown = try read { db in
+      try db.row("SELECT 1 AS found FROM known_manifest WHERE digest = ?", key) { _ in true } ?? false
+    }
+    if isKnown { return }
     try write { db in
       try db.run(
         "INSERT OR REPLACE INTO known_manifest VALUES (?, ?, ?, ?, ?, ?)",

@@ -43,7 +43,8 @@ import Testing
     }
     try check(
       ShowResult(
-        artifact: "lora", version: 1, digest: "d", publisher: .init(node: "n", alias: nil), created: 1, note: "", bytes: 1, chunk: 1,
+        artifact: "lora", version: 1, digest: "d", publisher: .init(node: "n", alias: nil), created: 1, note: "", bytes: 1,
+        chunk: 1,
         files: (0..<3_000).map {
           ShowResult.File(
             path: "f\($0)", size: 1, kind: "safetensors", sha256: hash,
@@ -62,7 +63,8 @@ import Testing
       ListResult(
         peer: nil,
         artifacts: (0..<3_000).map {
-          ArtifactSummary(artifact: "lora\($0)", version: 1, digest: hash, files: 1, bytes: 1, created: 1, note: "", audience: [])
+          ArtifactSummary(
+            artifact: "lora\($0)", version: 1, digest: hash, files: 1, bytes: 1, created: 1, note: "", audience: [])
         }))
   }
 

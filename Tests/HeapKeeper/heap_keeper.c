@@ -22,7 +22,12 @@ static volatile int keeps;
 void heap_keep_released_memory(void) { keeps = 1; }
 int heap_can_keep_released_memory(void) { return 1; }
 
+static _Thread_local unsigned long long released;
+
+unsigned long long heap_released_bytes(void) { return released; }
+
 void free(void *block) {
+  if (block != NULL) released += malloc_usable_size(block);
   if (!keeps) __libc_free(block);
 }
 
@@ -39,5 +44,6 @@ void *realloc(void *block, size_t size) {
 
 void heap_keep_released_memory(void) {}
 int heap_can_keep_released_memory(void) { return 0; }
+unsigned long long heap_released_bytes(void) { return 0; }
 
 #endif
