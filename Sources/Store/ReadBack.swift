@@ -16,7 +16,7 @@ public enum ReadBack {
     guard status.isRegular else { throw .destination(EISDIR, path) }
     guard UInt64(status.st_size) == expectedBytes else {
       throw StoreError(
-        .deliveredChanged, path, detail: "it has \(status.st_size) bytes and was delivered with \(expectedBytes)")
+        .deliveredChanged, path, detail: "its size is no longer the one it was delivered with")
     }
     if fromDisk {
       // Advice only: a file system that cannot answers from its cache.

@@ -42,6 +42,8 @@ public struct StoreError: Error, Sendable {
     case sourceUnreadable
     /// A shared file is no longer what was shared.
     case sourceChanged
+    /// A file that is being shared changed while it was read.
+    case sourceChanging
     /// A symbolic link lies where a shared file or folder should.
     case symlinkInSource
     /// A pipe, socket or device lies in the shared folder.
@@ -128,6 +130,11 @@ public struct StoreError: Error, Sendable {
     case .corruptDatabase: "move the state folder away and pair again; the identity is kept"
     case .newerSchema: "use the newer pawl"
     case .sourceChanged: "share it again to publish the new contents"
+    case .sourceChanging: "nothing was shared; wait until nothing writes to it, then try again"
+    case .sourceMissing: "is the path right? a relative one begins where the command runs"
+    case .emptyArtifact: "an artifact has one file at least"
+    case .notAFolder: "choose another folder, or move the file away"
+    case .destinationIsFolder: "choose another folder, or move the one that is in the way"
     case .symlinkInSource: "replace the link by what it points to"
     case .specialFile: "move it out of the folder"
     case .sourceUnreadable, .noPermission: "check the permissions"

@@ -13,7 +13,8 @@ struct Pawl: AsyncParsableCommand {
         pawl share ./my-lora --to laptop        publish a file or folder
         pawl pull studio/my-lora -o ./models    (the teammate) fetches it
 
-      PAWL_HOME says which node is meant, if there are several.
+      PAWL_HOME says which node is meant, if there are several. The environment variable of an option stands in brackets in
+      the help of its verb.
       """,
     version: Version.program,
     subcommands: [

@@ -10,6 +10,9 @@ struct Share: ClientCommand {
   @Argument(help: "A file or a folder.")
   var path: String
 
+  @Argument(help: .hidden)
+  var extra: [String] = []
+
   @Option(help: "The artifact's name. (default: the path's base name)")
   var name: String?
 
@@ -21,8 +24,10 @@ struct Share: ClientCommand {
 
   @OptionGroup var output: OutputOptions
 
+  func validate() throws { try ExtraArguments.refuse(extra, afterSharing: path) }
+
   func perform() throws {
-    let request = ShareRequest(path: PathArgument.absolute(path), name: name, to: to, note: note)
+    let request = ShareRequest(path: try PathArgument.absolute(path), name: name, to: to, note: note)
     try ask(.share(request)) { (result: ShareResult) in
       let reference = "\(TerminalText.escape(result.artifact))@v\(result.version)"
       var remarks = result.warnings.map { "warning: " + TerminalText.escape($0, doublingBackslashes: false) }
@@ -68,7 +73,12 @@ struct List: ClientCommand {
   @Argument(help: "A peer's alias; without it, what we share.")
   var peer: String?
 
+  @Argument(help: .hidden)
+  var extra: [String] = []
+
   @OptionGroup var output: OutputOptions
+
+  func validate() throws { try ExtraArguments.refuse(extra, after: peer) }
 
   func perform() throws {
     try ask(.list(ListRequest(peer: peer))) { (result: ListResult) in report(result, now: Clock.now) }
