@@ -22,7 +22,9 @@ public enum SocketLocation {
   }
 
   private static func folder(_ environment: [String: String]) throws(Failure) -> String {
-    if let home = environment["PAWL_HOME"], !home.isEmpty { return absolute(home) }
+    if let home = environment["PAWL_HOME"], !home.isEmpty {
+      return absolute(try HomePath.expanded(home, home: environment["HOME"]))
+    }
     func place(_ variable: String) -> String? {
       environment[variable].flatMap { $0.hasPrefix("/") ? trimmed($0) : nil }
     }

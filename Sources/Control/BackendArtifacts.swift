@@ -100,7 +100,10 @@ extension NodeAdapter {
       let result = CheckResult(files: entries.map(CheckResult.File.init))
       guard result.wrong == 0 else {
         throw Failure(
-          .integrity, "\(result.wrong) of \(result.files.count) files are not what they should be",
+          .integrity,
+          result.files.count == 1
+            ? "the file is not what it should be"
+            : "\(result.wrong) of \(result.files.count) files \(result.wrong == 1 ? "is" : "are") not what they should be",
           // Ours are at fault only where all that is wrong is ours.
           hint: result.files.contains { $0.state.isWrong && $0.publisher != nil }
             ? "pull again with --conflict overwrite" : "share again what was meant to change", checked: result)

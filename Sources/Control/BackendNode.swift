@@ -1,5 +1,6 @@
 internal import API
 internal import Artifact
+internal import EventLoop
 internal import Foundation
 internal import Node
 internal import Session
@@ -83,7 +84,9 @@ extension Failure {
     case let error as NodeError: return Failure(Code(rawValue: error.code.rawValue), error.message, hint: error.hint)
     case let error as StoreError: return Failure(error.apiCode, error.message, hint: error.hint)
     case let error as ArtifactError: return Failure(.integrity, error.reason)
-    default: return Failure(.failed, "something went wrong inside the node: \(error)")
+    case let error as LoopError: return Failure(.failed, "\(error)")
+    // Its text is for the log, where whoever catches it puts it.
+    default: return error
     }
   }
 }

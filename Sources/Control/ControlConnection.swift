@@ -115,7 +115,7 @@ actor ControlConnection {
     case is CancellationError:
       switch request {
       case .invite: return Failure(.interrupted, "interrupted; the ticket is withdrawn")
-      case .pull: return Failure(.interrupted, "interrupted; what has arrived is kept", hint: "the same command resumes it")
+      case .pull: return Failure(.interrupted, "interrupted", hint: "the same command goes on with what is there")
       default: return Failure(.interrupted, "interrupted")
       }
     default:

@@ -52,7 +52,10 @@ public enum Daemon {
       node = try await makeNode(resolved)
     } catch {
       await loop.stop()
-      throw failure(error)
+      let failure = failure(error)
+      // For what has no words of its own: the raw text is for the log alone.
+      if failure.hint == Self.seeLog { logger.error("cannot start", metadata: ["error": "\(error)"]) }
+      throw failure
     }
     let problem: (any Error)?
     do {
@@ -110,6 +113,8 @@ public enum Daemon {
     return false
   }
 
+  private static let seeLog = "its log says why"
+
   private static func failure(_ error: any Error) -> Failure {
     switch error {
     case let failure as Failure: return failure
@@ -118,7 +123,8 @@ public enum Daemon {
       return Failure(
         .failed, "\(error)", hint: "is another node running? stop it, or choose another place: pawl up --listen HOST:PORT")
     case is CancellationError: return Failure(.interrupted, "interrupted")
-    default: return Failure(.failed, "the node cannot start: \(error)")
+    case let error as LoopError: return Failure(.failed, "the node cannot start: \(error)")
+    default: return Failure(.failed, "the node cannot start", hint: seeLog)
     }
   }
 }

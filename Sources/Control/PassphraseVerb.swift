@@ -29,6 +29,7 @@ public struct PassphraseVerb {
     do {
       let locations = try Locations.resolve(environment: environment)
       let settings = try await Settings.read(options, environment: environment, file: locations.configFile)
+      try requireNode(at: locations)
       let folder = try StateFolder.open(locations)
       defer { folder.release() }
       for path in folder.tightened { remark("\(path) was open to other users; it is closed now") }
@@ -44,6 +45,15 @@ public struct PassphraseVerb {
       throw Failure(
         error.code == .noHome || error.code == .socketPathTooLong ? .usage : .failed, error.message, hint: error.hint)
     }
+  }
+
+  /// Throws where no node has ever run: a passphrase for nothing would be taken for one that protects something.
+  private static func requireNode(at locations: Locations) throws(Failure) {
+    let files = [locations.identityFile, locations.keyFile, locations.databaseFile]
+    guard !files.contains(where: { access($0, F_OK) == 0 }) else { return }
+    throw Failure(
+      .notFound, "there is no node in \(locations.home ?? locations.state) yet",
+      hint: "the first `pawl up` makes one; if there is one elsewhere, PAWL_HOME must say where")
   }
 
   private static func running(_ error: StoreError) -> Failure {

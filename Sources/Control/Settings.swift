@@ -106,12 +106,13 @@ struct Settings: Hashable, Sendable {
     return Settings(
       listen: try value(.listen).map(checkedListen), name: try value(.name).map(checkedName) ?? hostName,
       level: try value(.log).map(checkedLevel) ?? .info,
-      passphrase: try passphrase(file: try value(.passphraseFile), command: try value(.passphraseCommand)),
+      passphrase: try passphrase(
+        file: try value(.passphraseFile), command: try value(.passphraseCommand), home: environment["HOME"]),
       warnings: unknownKeys(path))
   }
 
   /// The one that stands first: an option of either kind comes before a variable of the other.
-  private static func passphrase(file: Value?, command: Value?) throws(Failure) -> PassphraseSource? {
+  private static func passphrase(file: Value?, command: Value?, home: String?) throws(Failure) -> PassphraseSource? {
     if let file, let command, file.level == command.level {
       throw Failure(.usage, "there is \(file.place) and there is \(command.place)", hint: "give one of them")
     }
@@ -119,12 +120,17 @@ struct Settings: Hashable, Sendable {
       throw Failure(.usage, "\(value.place) is empty or holds a NUL")
     }
     if let file, command.map({ file.level.rawValue < $0.level.rawValue }) ?? true {
-      return PassphraseSource(.file(SocketLocation.absolute(file.text)), place: file.place)
+      let path = try HomePath.expanded(file.text, home: home)
+      return PassphraseSource(.file(SocketLocation.absolute(path)), place: file.place)
     }
     return command.map { PassphraseSource(.command($0.text), place: $0.place) }
   }
 
   private static func file(_ path: String) async throws(Failure) -> any ConfigProvider {
+    if let fault = SmallFile.fault(path) {
+      throw Failure(
+        .usage, "\(path) cannot be used: \(fault)", hint: "mend it or move it away; it is YAML with lines like name: studio")
+    }
     // A file of nothing but remarks is no mapping to the YAML reader, and no mistake to its owner.
     if let text = SmallFile.text(path), text.split(separator: "\n").allSatisfy({ $0.isEmpty || $0.hasPrefix("#") }) {
       return InMemoryProvider(values: [:])
@@ -196,6 +202,23 @@ struct Settings: Hashable, Sendable {
 private enum SmallFile {
   /// A configuration has a few hundred bytes.
   private static let maximumBytes = 64 * 1024
+
+  /// Why the file cannot be read, for people; nil: it can, or there is none.
+  static func fault(_ path: String) -> String? {
+    var status = stat()
+    guard stat(path, &status) == 0 else {
+      switch errno {
+      case ENOENT: return nil
+      case ENOTDIR: return "a part of its path is a file"
+      case EACCES: return "permission denied"
+      default: return String(cString: strerror(errno))
+      }
+    }
+    guard status.st_mode & S_IFMT != S_IFDIR else { return "it is a folder" }
+    guard access(path, R_OK) == 0 else { return "permission denied" }
+    guard status.st_size <= maximumBytes else { return "it is longer than 64 KiB" }
+    return text(path) == nil ? "it is not UTF-8 text" : nil
+  }
 
   /// The file's text, as far as it is UTF-8 and not too long; nil if it cannot be read.
   static func text(_ path: String) -> String? {

@@ -54,7 +54,7 @@ extension Node {
         isOwn: publisher == id, audience: nil)
     }
     guard let artifact = try await context.database.published(name: parsed.name.text, version: parsed.version) else {
-      throw NodeError(.notFound, "nothing is shared as \(parsed)", hint: "`pawl ls` lists what is")
+      throw await nothingShared(parsed)
     }
     let manifest = try await context.threads.files.run { try Manifest(decoding: artifact.manifest.span) }
     return ManifestReport(

@@ -130,6 +130,8 @@ extension Node {
   }
 
   private static func noQuestion(_ alias: String) -> NodeError {
-    NodeError(.notFound, "there is nothing to decide about \(alias): its identity key has not changed")
+    NodeError(
+      .notFound, "there is nothing to decide about \(alias): its identity key has not changed",
+      hint: "its safety number: pawl verify \(alias); to be rid of the peer: pawl revoke \(alias)")
   }
 }

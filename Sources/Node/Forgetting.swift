@@ -42,7 +42,8 @@ extension Node {
       throw NodeError(
         .notFound, "nothing called \(wanted) was pulled to this machine",
         hint: isShared
-          ? "it is shared from here; to withdraw it: pawl unshare \(wanted.name)" : "what was pulled, and is here: pawl check -v")
+          ? "it is shared from here; to withdraw it: pawl unshare \(wanted.name)"
+          : "what was pulled, and is here: pawl check -v")
     }
     try await context.database.deleteHoldings(chosen.map(\.id))
     context.logger.info("forgotten", metadata: ["artifact": "\(wanted)", "downloads": "\(chosen.count)"])

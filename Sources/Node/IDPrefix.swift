@@ -15,7 +15,8 @@ struct IDPrefix {
   /// `notFound` if none does.
   func only<Element>(of elements: [Element], by id: (Element) -> String) throws -> Element {
     guard !text.isEmpty, text.utf8.allSatisfy(Self.isHexDigit) else {
-      throw NodeError(.usage, "“\(text)” is no id of a \(what): that has the digits 0-9 and a-f", hint: "list them with: \(list)")
+      throw NodeError(
+        .usage, "“\(text)” is no id of a \(what): that has the digits 0-9 and a-f", hint: "list them with: \(list)")
     }
     let matches = elements.filter { id($0).hasPrefix(text) }
     guard let first = matches.first else {

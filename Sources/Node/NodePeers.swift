@@ -72,11 +72,12 @@ extension Node {
   func peer(alias: String) async throws -> Peer {
     for peer in peers.values where await peer.row.alias == alias { return peer }
     if alias.utf8.count >= Self.shortestIDPrefix {
-      let matches = peers.values.filter { $0.id.hex.hasPrefix(alias) }
+      let digits = alias.lowercased()
+      let matches = peers.values.filter { $0.id.hex.hasPrefix(digits) }
       if matches.count == 1 { return matches[0] }
     }
     if let damaged = damagedPeer(alias: alias) { throw damaged.error }
-    throw NodeError(.notFound, "no peer is called “\(alias)”", hint: "`pawl peers` lists them")
+    throw await noPeer(alias)
   }
 
   /// The alias of a node, or the first digits of its id.

@@ -71,7 +71,8 @@ extension Node {
     }
     guard !ownListeners.contains(place) else {
       throw NodeError(
-        .usage, "\(address) is this node's own address", hint: "give the address of the other machine: `pawl id` there lists it")
+        .usage, "\(address) is this node's own address", hint: "give the address of the other machine: `pawl id` there lists it"
+      )
     }
     return address
   }

@@ -7,7 +7,8 @@ enum PeerReach {
   /// or outdated word would be the end of finding each other. Then those that the user added, those of links that we dialled, what the peer says now, and what
   /// it said before.
   static func merge(
-    reached: PeerAddress?, added: [PeerAddress] = [], dialled: [PeerAddress] = [], claimed: [PeerAddress], known: [PeerAddress] = []
+    reached: PeerAddress?, added: [PeerAddress] = [], dialled: [PeerAddress] = [], claimed: [PeerAddress],
+    known: [PeerAddress] = []
   ) -> [PeerAddress] {
     var merged: [PeerAddress] = []
     for address in (reached.map { [$0] } ?? []) + added + dialled + claimed + known where !merged.contains(address) {
@@ -30,7 +31,8 @@ extension Peer {
     origins.note(card.addresses, toldOver: scope)
     let rules = dialRules()
     addresses = PeerReach.merge(
-      reached: row.reachedAddress, added: addedAddresses, dialled: links.compactMap(\.dialled), claimed: card.addresses.filter(rules.mayKeep),
+      reached: row.reachedAddress, added: addedAddresses, dialled: links.compactMap(\.dialled),
+      claimed: card.addresses.filter(rules.mayKeep),
       known: old.filter(rules.mayKeep))
     origins.keep(only: addresses)
   }

@@ -48,11 +48,11 @@ actor Puller {
   private(set) var manifest: Manifest?
   private(set) var site: PullSite?
   private let verified = Promise<Manifest>()
-  private let finished = Promise<Void>()
+  let finished = Promise<Void>()
   /// The peer says that it cannot bring the rest, as things are there.
   private(set) var isHopeless = false
   /// The user gave it up: what is there goes.
-  private(set) var isAbandoned = false
+  var isAbandoned = false
   /// Settled once the pull is over and what it leaves is as it stays.
   nonisolated let ended = Promise<Void>()
   /// No verified byte is here, of this attempt or an earlier one.
@@ -111,14 +111,6 @@ actor Puller {
     guard !finished.isSettled else { return }
     for case .persist(let files) in machine.receive(.stop, at: MonotonicClock.now) { await persist(files) }
     settle(.failure(error))
-  }
-
-  /// Ends the pull and gives up what is there of it. False: it is too late, since the rest runs without the peer.
-  func abandon(_ error: NodeError) async -> Bool {
-    guard !finished.isSettled else { return false }
-    isAbandoned = true
-    await cancel(error)
-    return true
   }
 
   private func settle(_ result: Result<Void, any Error>) {

@@ -20,7 +20,7 @@ extension Node {
     let began = MonotonicClock.now
     let reference = try read(reference: request.reference)
     guard let alias = reference.peer else {
-      throw NodeError(.usage, "say from whom: PEER/\(reference.name)", hint: "`pawl peers` lists the peers")
+      throw await withoutPeer(reference)
     }
     let destination = try PullDestination(request)
     let peer = try await peer(alias: alias)

@@ -101,7 +101,9 @@ extension Node {
       throw NodeError(.usage, "the path to share is \(request.path.isEmpty ? "empty" : "not absolute")")
     }
     guard (request.note ?? "").utf8.count <= Manifest.maximumNoteBytes else {
-      throw NodeError(.usage, "the note is longer than \(Manifest.maximumNoteBytes) bytes")
+      throw NodeError(
+        .usage, "the note is longer than \(Manifest.maximumNoteBytes) bytes",
+        hint: "put the text into a file beside the weights")
     }
     let path = request.path
     let options = ScanOptions(followsLinks: request.followsLinks, takesAll: request.takesAll)
@@ -117,7 +119,7 @@ extension Node {
         .usage, error.reason, hint: "give \(request.name == nil ? "one" : "another") with --name")
     }
     let total = tree.files.reduce(UInt64(0)) { $0 + $1.identity.sizeBytes }
-    let chunkBytes = try ChunkLayout.chunkBytes(forLargestFile: tree.largestFileBytes)
+    let chunkBytes = try tree.chunkBytes()
     let done = Locked(0)
     let hashed = try await SourceScanner.hash(tree, chunkBytes: chunkBytes, pool: context.threads.files) { count in
       // Several threads hash: told under the lock, the sums come in their order.
@@ -186,10 +188,14 @@ extension Node {
   /// Withdraws a version, or all of a name. Those who have it keep it; nobody gets it from here any more.
   public func unshare(_ reference: String) async throws -> (name: String, versions: [UInt64]) {
     let parsed = try read(reference: reference)
-    guard parsed.peer == nil else { throw NodeError(.usage, "only this node's own artifacts can be withdrawn") }
+    guard parsed.peer == nil else {
+      throw NodeError(
+        .usage, "only this node's own artifacts can be withdrawn",
+        hint: "what is shared from here: pawl ls; to drop a download from the records: pawl forget \(parsed)")
+    }
     let withdrawn = try await context.database.withdraw(name: parsed.name.text, version: parsed.version)
     guard !withdrawn.isEmpty else {
-      throw NodeError(.notFound, "nothing is shared as \(parsed)", hint: "`pawl ls` lists what is")
+      throw await nothingShared(parsed)
     }
     for server in servers.values { await server.withdraw(withdrawn.map(\.digest)) }
     return (parsed.name.text, withdrawn.map { UInt64($0.version) }.sorted())

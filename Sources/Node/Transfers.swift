@@ -86,7 +86,8 @@ extension Node {
     guard entry.isPull else {
       throw NodeError(
         .usage, "\(entry.peer) is fetching \(entry.name), so it is \(entry.peer)'s to cancel",
-        hint: "to stop serving it: pawl unshare \(entry.name)   (or, to end everything with that peer: pawl revoke \(entry.peer))")
+        hint:
+          "to stop serving it: pawl unshare \(entry.name)   (or, to end everything with that peer: pawl revoke \(entry.peer))")
     }
     guard let id = TransferID(hex: entry.id) else { return entry }
     try await abandon(id, named: entry.name)
@@ -233,6 +234,16 @@ extension Node {
     case let error as StoreError: error.message
     default: "interrupted"
     }
+  }
+}
+
+extension Puller {
+  /// Ends the pull and gives up what is there of it. False: it is too late, since the rest runs without the peer.
+  func abandon(_ error: NodeError) async -> Bool {
+    guard !finished.isSettled else { return false }
+    isAbandoned = true
+    await cancel(error)
+    return true
   }
 }
 

@@ -34,7 +34,7 @@ public struct FileReadBack: Sendable {
     guard status.isRegular else { throw .destination(EISDIR, path) }
     guard UInt64(status.st_size) == expectedBytes else {
       throw StoreError(
-        .deliveredChanged, path, detail: "it has \(status.st_size) bytes and was delivered with \(expectedBytes)")
+        .deliveredChanged, path, detail: "its size is no longer the one it was delivered with")
     }
     self.path = path
     self.expectedBytes = expectedBytes

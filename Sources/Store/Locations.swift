@@ -51,7 +51,7 @@ public struct Locations: Hashable, Sendable {
   public static func resolve(environment: [String: String]) throws(StoreError) -> Locations {
     let places: Locations
     if let home = environment["PAWL_HOME"], !home.isEmpty {
-      places = Locations(home: home)
+      places = Locations(home: try expanded(home, environment))
     } else {
       func folder(_ variable: String) -> String? {
         environment[variable].flatMap { $0.hasPrefix("/") ? trimmed($0) : nil }
@@ -72,6 +72,15 @@ public struct Locations: Hashable, Sendable {
         detail: "the control socket's path has \(places.socket.utf8.count) bytes, and at most \(socketPathBytes) fit")
     }
     return places
+  }
+
+  /// A `~` that no shell has expanded: in a service's file, or in quotes.
+  private static func expanded(_ path: String, _ environment: [String: String]) throws(StoreError) -> String {
+    guard path.hasPrefix("~") else { return path }
+    guard path == "~" || path.hasPrefix("~/"), let home = environment["HOME"], home.hasPrefix("/") else {
+      throw StoreError(.noHome, path, detail: "PAWL_HOME begins with a ~ that nothing has expanded")
+    }
+    return home + path.dropFirst()
   }
 
   private static func absolute(_ path: String) -> String {

@@ -1,3 +1,4 @@
+internal import Artifact
 internal import CSys
 internal import Glibc
 
@@ -11,7 +12,7 @@ enum Room {
     let needed = files.reduce(UInt64(0)) { sum, size in sum &+ (size &+ block &- 1) / block &* block }
     let free = UInt64(status.f_bavail) &* UInt64(status.f_frsize)
     guard needed <= free else {
-      throw StoreError(.noSpace, path, detail: "\(needed) bytes are needed and \(free) are free")
+      throw StoreError(.noSpace, path, detail: "\(SizeText.text(needed)) are needed and \(SizeText.text(free)) are free")
     }
     // Some file systems have no fixed number of files and say 0.
     guard status.f_files == 0 || UInt64(files.count) <= UInt64(status.f_favail) else {

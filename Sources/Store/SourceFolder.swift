@@ -98,6 +98,10 @@ public final class SourceFolder: Sendable {
 }
 
 extension StoreError {
+  static func changing(_ path: String) -> StoreError {
+    StoreError(.sourceChanging, path, detail: "it changed while it was being read")
+  }
+
   static func changed(_ path: String) -> StoreError {
     StoreError(.sourceChanged, path, detail: "it is no longer the file that was shared")
   }

@@ -22,7 +22,7 @@ extension SourceScanner {
   static let readBytes = 1 << 20
 
   /// Reads one file of a tree in one pass: whole SHA-256, leaf hashes, format facts. Blocks, so on a worker.
-  /// `progress` gets the bytes of each step. Throws `sourceChanged` if the file is not, or does not stay, what was scanned.
+  /// `progress` gets the bytes of each step. Throws `sourceChanging` if the file is not, or does not stay, what was scanned.
   public static func hash(
     _ tree: ScannedTree, file: ScannedFile, chunkBytes: Int, progress: (Int) throws -> Void = { _ in }
   ) throws -> HashedFile {
@@ -32,7 +32,7 @@ extension SourceScanner {
     }
     func check() throws {
       guard let status = opened.status() else { throw StoreError.source(errno, path) }
-      guard status.isRegular, FileIdentity(status) == file.identity else { throw StoreError.changed(path) }
+      guard status.isRegular, FileIdentity(status) == file.identity else { throw StoreError.changing(path) }
     }
     try check()
     posix_fadvise(opened.raw, 0, 0, POSIX_FADV_SEQUENTIAL)
@@ -49,7 +49,7 @@ extension SourceScanner {
     while offset < file.identity.sizeBytes {
       let count = opened.read(into: buffer, at: offset)
       guard count >= 0 else { throw StoreError.source(errno, path) }
-      guard count > 0, offset + UInt64(count) <= file.identity.sizeBytes else { throw StoreError.changed(path) }
+      guard count > 0, offset + UInt64(count) <= file.identity.sizeBytes else { throw StoreError.changing(path) }
       try hasher.update(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
       offset += UInt64(count)
       try progress(count)
@@ -58,7 +58,7 @@ extension SourceScanner {
     do {
       return HashedFile(file: file, facts: try hasher.finish())
     } catch {
-      throw StoreError.changed(path)
+      throw StoreError.changing(path)
     }
   }
 

@@ -50,6 +50,8 @@ public struct StoreError: Error, Sendable {
     case sourceChanged
     /// A shared file was written to or touched: its bytes count only where their hash is still the same.
     case sourceTouched
+    /// A file that is being shared changed while it was read.
+    case sourceChanging
     /// A symbolic link lies where a shared file or folder should.
     case symlinkInSource
     /// A symbolic link that does not lead to a file of the shared folder, though links are to be followed.
@@ -141,6 +143,11 @@ public struct StoreError: Error, Sendable {
     case .newerSchema: "use the newer pawl"
     case .busy: "try again in a moment"
     case .sourceChanged, .sourceTouched: "share it again to publish the new contents"
+    case .sourceChanging: "nothing was shared; wait until nothing writes to it, then try again"
+    case .sourceMissing: "is the path right? a relative one begins where the command runs"
+    case .emptyArtifact: "an artifact has one file at least"
+    case .notAFolder: "choose another folder, or move the file away"
+    case .destinationIsFolder: "choose another folder, or move the one that is in the way"
     case .symlinkInSource:
       "--follow takes links to files of the same folder or Hugging Face cache; replace others by what they point to"
     case .linkLeadsOut: "replace the link by what it points to, or remove it"

@@ -8,26 +8,28 @@ enum Main {
   static func main() async {
     // Nobody reads any longer (`pawl ls | head`): writing ends, the exit code stays what it is.
     signal(SIGPIPE, SIG_IGN)
+    let arguments = Array(CommandLine.arguments.dropFirst())
     do {
-      var command = try Pawl.parseAsRoot()
+      var command = try Pawl.parseAsRoot(arguments)
       if var command = command as? any AsyncParsableCommand {
         try await command.run()
       } else {
         try command.run()
       }
     } catch {
-      exit(code(for: error))
+      exit(code(for: error, arguments))
     }
   }
 
   /// Prints what there is to say about an error and returns the exit code.
-  private static func code(for error: any Error) -> Int32 {
+  private static func code(for error: any Error, _ arguments: [String]) -> Int32 {
     let code = Pawl.exitCode(for: error)
     if code == .validationFailure {
-      if CommandLine.arguments.dropFirst().contains("--json") {
-        Terminal.out(Lines.failure(Failure(.usage, Pawl.message(for: error), hint: "pawl --help")))
+      let failure = UsageError.failure(error, arguments)
+      if UsageError.isJSON(arguments) {
+        Terminal.out(Lines.failure(failure))
       } else {
-        Terminal.error(Pawl.fullMessage(for: error))
+        Terminal.error(UsageError.text(failure, error))
       }
       return API.ExitCode.usage.rawValue
     }

@@ -13,7 +13,7 @@ struct Invite: ClientCommand {
   @Argument(help: "The alias the new peer gets. (default: its own name)")
   var alias: String?
 
-  @Option(help: ArgumentHelp("How long the ticket works: 90s, 15m, 2h. (default: 15m)", valueName: "duration"))
+  @Option(help: ArgumentHelp("How long the ticket works: 90s, 15m, 2h. (default: 15m) [PAWL_EXPIRES]", valueName: "duration"))
   var expires: String?
 
   @Option(

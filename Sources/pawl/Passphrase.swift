@@ -4,10 +4,13 @@ internal import Control
 
 /// Where the passphrase is to be had without anybody typing it: of a file or a command, never in an argument or a variable.
 struct PassphraseOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("Read the passphrase from this file.", valueName: "file"))
+  @Option(help: ArgumentHelp("Read the passphrase from this file. [PAWL_PASSPHRASE_FILE]", valueName: "file"))
   var passphraseFile: String?
 
-  @Option(help: ArgumentHelp("Read the passphrase from the first line that this shell command prints.", valueName: "command"))
+  @Option(
+    help: ArgumentHelp(
+      "Read the passphrase from the first line that this shell command prints. [PAWL_PASSPHRASE_COMMAND]", valueName: "command")
+  )
   var passphraseCommand: String?
 }
 

@@ -9,13 +9,14 @@ enum PathArgument {
     guard !path.isEmpty else {
       throw Failure(.usage, "\(name) is empty", hint: "write . for the current folder")
     }
-    return absolute(path)
+    return try absolute(path)
   }
 
   /// The path from the root, without `.` and doubled slashes. A path with `..` is resolved through the file system, where it
   /// exists: behind a symbolic link `..` is not what it looks like. Other symbolic links stay, for the sake of their names.
-  static func absolute(_ path: String) -> String {
-    let absolute = SocketLocation.absolute(path)
+  /// A `~` in front is the home folder. Throws a ``Failure`` where that is not known.
+  static func absolute(_ path: String) throws(Failure) -> String {
+    let absolute = SocketLocation.absolute(try HomePath.expanded(path, home: Environment.value("HOME")))
     let parts = absolute.split(separator: "/").filter { $0 != "." }
     if parts.contains(".."), let real = realpath(absolute, nil) {
       defer { free(real) }

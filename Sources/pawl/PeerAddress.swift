@@ -67,7 +67,8 @@ enum AddressReport {
     let alias = TerminalText.escape(result.peer)
     var remarks: [String] = []
     if result.addresses.isEmpty {
-      remarks.append("\(alias) has no address: it has to connect to this node; to add one: pawl peer address \(alias) add HOST:PORT")
+      remarks.append(
+        "\(alias) has no address: it has to connect to this node; to add one: pawl peer address \(alias) add HOST:PORT")
     }
     if let removed { remarks.append("should \(alias) name \(TerminalText.escape(removed)) itself, it comes back") }
     if !result.online, !result.addresses.isEmpty { remarks.append("\(alias) is offline; it is dialed at these by itself") }

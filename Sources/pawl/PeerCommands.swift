@@ -61,7 +61,9 @@ struct Revoke: ClientCommand {
     try ask(.revoke(RevokeRequest(peer: peer))) { (result: RevokeResult) in
       var line = "\(TerminalText.escape(result.alias)) is forgotten"
       if result.transfersEnded > 0 { line += "; \(Units.plural(result.transfersEnded, "transfer")) ended" }
-      return Report([line], remarks: [
+      return Report(
+        [line],
+        remarks: [
           "what it has pulled already stays with it",
           "to pair again: pawl invite \(TerminalText.escape(result.alias))",
         ])

@@ -15,7 +15,12 @@ struct Pull: ClientCommand {
   @Argument(help: ArgumentHelp("The artifact; without @vN the newest version.", valueName: "peer/name[@vN]"))
   var artifact: String
 
-  @Option(name: [.customShort("o"), .customLong("output")], help: ArgumentHelp("Where to. (default: .)", valueName: "dir"))
+  @Argument(help: .hidden)
+  var extra: [String] = []
+
+  @Option(
+    name: [.customShort("o"), .customLong("output")],
+    help: ArgumentHelp("Where to. (default: .) [PAWL_OUTPUT]", valueName: "dir"))
   var directory: String?
 
   @Option(help: ArgumentHelp("Only files whose path matches, like '*.safetensors'. May be repeated.", valueName: "glob"))
@@ -26,15 +31,18 @@ struct Pull: ClientCommand {
 
   @Option(
     help: ArgumentHelp(
-      "What to do where a different file is already. (default: skip)", valueName: "skip|overwrite|rename"))
+      "What to do where a different file is already. (default: skip) [PAWL_CONFLICT]", valueName: "skip|overwrite|rename"))
   var conflict: ConflictRule?
 
-  @Flag(help: "Wait until every file was read back from disk.")
+  @Flag(help: "Wait until every file was read back from disk. [PAWL_VERIFY]")
   var verify = false
 
   @OptionGroup var output: OutputOptions
 
-  func validate() throws { _ = try rule }
+  func validate() throws {
+    try ExtraArguments.refuse(extra, afterPulling: artifact)
+    _ = try rule
+  }
 
   private var rule: ConflictRule {
     get throws {
@@ -73,11 +81,11 @@ enum PullReport {
 
   static func remarks(_ result: PullResult, verbose: Bool) -> [String] {
     var line = "\(Units.plural(result.files.count, "file")), \(Units.bytes(result.bytes))"
-    if result.bytesTransferred == 0 {
+    if result.bytesTransferred == 0, result.bytes > 0 {
       line += ", all of it was there already"
     } else {
       line += " in \(Units.duration(result.seconds))"
-      if result.seconds > 0 { line += " (\(Units.rate(UInt64(Double(result.bytesTransferred) / result.seconds))))" }
+      if result.seconds > 0, result.bytesTransferred > 0 { line += " (\(Units.rate(UInt64(Double(result.bytesTransferred) / result.seconds))))" }
       if result.bytesTransferred < result.bytes { line += ", of which \(Units.bytes(result.bytesTransferred)) travelled now" }
       if !result.sources.isEmpty { line += ", from " + result.sources.map { TerminalText.escape($0) }.joined(separator: ", ") }
     }

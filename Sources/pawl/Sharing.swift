@@ -16,6 +16,9 @@ struct Share: ClientCommand {
   @Argument(help: "A file or a folder.")
   var path: String
 
+  @Argument(help: .hidden)
+  var extra: [String] = []
+
   @Option(help: "The artifact's name. (default: the path's base name)")
   var name: String?
 
@@ -35,6 +38,8 @@ struct Share: ClientCommand {
   var all = false
 
   @OptionGroup var output: OutputOptions
+
+  func validate() throws { try ExtraArguments.refuse(extra, afterSharing: path) }
 
   func perform() throws {
     let request = ShareRequest(
@@ -88,7 +93,12 @@ struct List: ClientCommand {
   @Argument(help: "A peer's alias; without it, what we share.")
   var peer: String?
 
+  @Argument(help: .hidden)
+  var extra: [String] = []
+
   @OptionGroup var output: OutputOptions
+
+  func validate() throws { try ExtraArguments.refuse(extra, after: peer) }
 
   func perform() throws {
     try ask(.list(ListRequest(peer: peer))) { (result: ListResult) in report(result, now: Clock.now) }

@@ -9,7 +9,12 @@ struct Show: ClientCommand {
   @Argument(help: ArgumentHelp("An artifact of ours, or of a peer.", valueName: "[peer/]name[@vN]"))
   var artifact: String
 
+  @Argument(help: .hidden)
+  var extra: [String] = []
+
   @OptionGroup var output: OutputOptions
+
+  func validate() throws { try ExtraArguments.refuse(extra, after: artifact) }
 
   func perform() throws {
     try ask(.show(ShowRequest(artifact: artifact))) { (result: ShowResult) in
@@ -71,7 +76,11 @@ enum ShowReport {
     guard !tensors.malformed else { return "its header cannot be read: no loader should be given this file" }
     let types = tensors.dtypes.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
     let names = types.map { TerminalText.escape($0.key) + (types.count > 1 ? " ×\($0.value)" : "") }
-    var text = (names + [Units.plural(tensors.tensors, "tensor"), "\(Units.count(tensors.parameters)) parameters"])
+    var text =
+      (names + [
+        Units.plural(tensors.tensors, "tensor"),
+        "\(Units.count(tensors.parameters)) \(tensors.parameters == 1 ? "parameter" : "parameters")",
+      ])
       .joined(separator: ", ")
     if tensors.trainingMetadata { text += ", training metadata" }
     return text

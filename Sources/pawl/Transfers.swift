@@ -36,7 +36,8 @@ struct Cancel: ClientCommand {
 
   func perform() throws {
     try ask(.cancel(CancelRequest(id: id))) { (result: CancelResult) in
-      Report(["the pull of \(TransferReport.name(result.transfer)) from \(TerminalText.escape(result.transfer.peer)) is canceled"],
+      Report(
+        ["the pull of \(TransferReport.name(result.transfer)) from \(TerminalText.escape(result.transfer.peer)) is canceled"],
         remarks: ["nothing of it is kept"])
     }
   }
@@ -52,7 +53,9 @@ struct Forget: ClientCommand {
         pawl forget studio/anime-lora@v2   one version of studio's
       """)
 
-  @Argument(help: ArgumentHelp("NAME, all versions, or NAME@vN; with PEER/ only what that peer published.", valueName: "[peer/]name[@vN]"))
+  @Argument(
+    help: ArgumentHelp(
+      "NAME, all versions, or NAME@vN; with PEER/ only what that peer published.", valueName: "[peer/]name[@vN]"))
   var artifact: String
 
   @OptionGroup var output: OutputOptions
@@ -100,7 +103,9 @@ enum TransferReport {
     }
     let remarks =
       waiting.first.map { transfer in
-        ["the same pull command goes on; to drop one: pawl cancel \(TerminalText.escape(String(transfer.id.prefix(shownDigits))))"]
+        [
+          "the same pull command goes on; to drop one: pawl cancel \(TerminalText.escape(String(transfer.id.prefix(shownDigits))))"
+        ]
       } ?? []
     return Report(table.lines + details, remarks: remarks)
   }

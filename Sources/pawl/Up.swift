@@ -21,13 +21,16 @@ struct Up: AsyncParsableCommand {
       If a passphrase is set (pawl passphrase), it is read from the file or the command, or asked for at the terminal.
       """)
 
-  @Option(help: ArgumentHelp("Where to listen; port 0 picks a free one. (default: [::]:7411)", valueName: "host:port"))
+  @Option(
+    help: ArgumentHelp("Where to listen; port 0 picks a free one. (default: [::]:7411) [PAWL_LISTEN]", valueName: "host:port"))
   var listen: String?
 
-  @Option(help: "The name that teammates see. (default: the host's name)")
+  @Option(help: "The name that teammates see. (default: the host's name) [PAWL_NAME]")
   var name: String?
 
-  @Option(help: ArgumentHelp("How much to log on standard error: error, warning, info, debug.", valueName: "level"))
+  @Option(
+    help: ArgumentHelp(
+      "How much to log on standard error: error, warning, info, debug. (default: info) [PAWL_LOG]", valueName: "level"))
   var log: String?
 
   @OptionGroup var passphrase: PassphraseOptions

@@ -29,7 +29,8 @@ import Testing
       try await house.pair(studio, laptop)
       // Studio moves, and cannot find laptop by itself.
       for known in try await studio.node.addresses(of: "laptop").addresses {
-        #expect(try await studio.node.remove(address: known.text, from: "laptop").addresses.allSatisfy { $0.text != known.text })
+        #expect(
+          try await studio.node.remove(address: known.text, from: "laptop").addresses.allSatisfy { $0.text != known.text })
       }
       let port = studio.port
       await studio.stop()

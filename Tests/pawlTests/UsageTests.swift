@@ -15,7 +15,7 @@ import Testing
     let outcome = try await run(arguments)
     #expect(outcome.exit == 2)
     #expect(outcome.out.isEmpty)
-    #expect(outcome.error.contains("Usage") || outcome.error.contains("Error"))
+    #expect(outcome.error.hasPrefix("pawl: "))
   }
 
   @Test func withJSONAUsageErrorIsAnErrorLine() async throws {
