@@ -40,15 +40,21 @@ demo: build
 	$(SWIFT) build $(RELEASE) --product pawl-makelora
 	scripts/demo.sh
 
-# A large file beside scp, and the session layer beside vodozemac and DoubleRatchet; ONLY=transfer or ONLY=session for one of them.
+# A large file beside scp, the session layer beside vodozemac and DoubleRatchet, and a node with a thousand peers beside one with ten;
+# ONLY=transfer, ONLY=session or ONLY=peers for one of them.
 bench: build
-ifneq ($(ONLY),session)
+ifneq ($(filter transfer,$(or $(ONLY),transfer)),)
 	@scripts/install-deps.sh ssh
 	scripts/bench.sh
 endif
-ifneq ($(ONLY),transfer)
+ifneq ($(filter session peers,$(or $(ONLY),session)),)
 	$(SWIFT) build $(RELEASE) --product pawl-sessionbench
+endif
+ifneq ($(filter session,$(or $(ONLY),session)),)
 	scripts/bench-session.sh
+endif
+ifneq ($(filter peers,$(or $(ONLY),peers)),)
+	scripts/bench-peers.sh
 endif
 
 format:

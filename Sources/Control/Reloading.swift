@@ -45,7 +45,8 @@ actor Reloading {
     if fresh.level < settings.level { level.now = fresh.level }
     logger.info("the configuration was read again", metadata: changes.isEmpty ? ["changed": "nothing"] : changes)
     if !waiting.isEmpty {
-      logger.warning("settings changed that take effect at the next start", metadata: ["settings": "\(waiting.joined(separator: ", "))"])
+      logger.warning(
+        "settings changed that take effect at the next start", metadata: ["settings": "\(waiting.joined(separator: ", "))"])
     }
     level.now = fresh.level
     if fresh.name != settings.name { await node.rename(to: fresh.name) }

@@ -53,7 +53,8 @@ enum DataDialler {
   static let time = Duration.seconds(10)
 
   static func dial(
-    _ place: SocketAddress, connection: ConnectionID, key: SecretBox, on loop: EventLoop, within descriptors: DescriptorBudget = .process
+    _ place: SocketAddress, connection: ConnectionID, key: SecretBox, on loop: EventLoop,
+    within descriptors: DescriptorBudget = .process
   ) async throws -> TCPStream {
     guard let permit = descriptors.take(.data) else { throw LoopError(.tooManyFiles, "connect \(place)") }
     let deadline = Deadline.after(time)

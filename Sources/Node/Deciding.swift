@@ -72,7 +72,8 @@ extension Node {
     return IdentityChange(
       id: claim.newcomer.id.hex, name: claim.newcomer.name,
       addresses: AddressOrigins.read(claim.newcomer.addresses).addresses.map(\.description),
-      safetyNumber: await context.numbers.digits(with: claim.newcomer.id), came: claim.newcomer.added, reason: claim.reason.rawValue)
+      safetyNumber: await context.numbers.digits(with: claim.newcomer.id), came: claim.newcomer.added,
+      reason: claim.reason.rawValue)
   }
 
   // MARK: The decision

@@ -71,20 +71,6 @@ actor Peer {
   /// Whether that has waited long enough.
   var isFlushDue = false
 
-  enum Work {
-    case linkUp(Link)
-    case linkChanged
-    /// With the link that it came on.
-    case frame(LinkFrame, Link)
-    case payload(Posted)
-    case start(Bundle)
-    case traffic(Int)
-    case tick
-    case prekeys(PrekeyRing)
-    case hello([UInt8])
-    case flush
-  }
-
   init(
     context: NodeContext, row: PeerRow, record: IdentityRecord, machine: PeerMachine, claim: IdentityClaim? = nil,
     inbox: any PeerInbox
@@ -303,7 +289,7 @@ actor Peer {
       return
     }
     do {
-      try await commit(outcome.commit)
+      if try await commit(outcome.commit) { commitFailure = nil }
     } catch {
       // Nothing of this batch happened. What came over a link comes again; what was to be sent is reported as not sent.
       context.peerLog.note(.error, "cannot store the session", peer: row.alias, metadata: ["error": "\(error)"])
@@ -319,33 +305,11 @@ actor Peer {
       await nudge.fire()
       return
     }
-    if !outcome.commit.isEmpty { commitFailure = nil }
     let linked = !links.isEmpty
     machine = next
     if !linked { machine.linkDown() }
     await act(on: outcome, target: target, heardOver: heard ?? .publicNetwork)
     await judge(judged)
-  }
-
-  private static func apply(_ item: Work, to machine: inout PeerMachine, at now: UInt64) throws -> Outcome? {
-    switch item {
-    case .linkUp(let link):
-      return try machine.linkUp(link.number, at: now, began: link.opened, peerStarts: link.peerStarts)
-    case .linkChanged: return try machine.linkChanged(at: now)
-    case .frame(let frame, let link):
-      return try machine.receive(frame, on: link.number, at: now, uptime: MonotonicClock.seconds)
-    case .payload(let posted): return try machine.send(posted.payload, at: now)
-    case .start(let bundle): return try machine.start(with: bundle, at: now)
-    case .traffic(let bytes): return try machine.noteTraffic(bytes: bytes, at: now)
-    case .tick: return try machine.tick(at: now)
-    case .prekeys(let ring):
-      machine.prekeys = ring
-      return nil
-    case .hello(let hello):
-      machine.hello = hello
-      return nil
-    case .flush: return Outcome(peer: machine.peer.id)
-    }
   }
 
   private func act(on outcome: Outcome, target: Link?, heardOver scope: AddressScope) async {

@@ -9,19 +9,22 @@ extension Peer {
   static let commitPatience = Duration.milliseconds(20)
 
   /// Writes a step's changes. Returning means that they are on the disk, or that they wait for the next commit because losing them
-  /// would only cost a resend. Not to be called twice at the same time.
-  func commit(_ commit: SessionCommit) async throws {
+  /// would only cost a resend. Not to be called twice at the same time. True: the store was written.
+  @discardableResult
+  func commit(_ commit: SessionCommit) async throws -> Bool {
     let wasEmpty = deferred.isEmpty
     var next = deferred
-    if let due = next.add(commit, isDue: isFlushDue) { try await context.database.apply([due]) }
+    let due = next.add(commit, isDue: isFlushDue)
+    if let due { try await context.database.apply([due]) }
     deferred = next
     isFlushDue = false
-    guard wasEmpty, !deferred.isEmpty else { return }
+    guard wasEmpty, !deferred.isEmpty else { return due != nil }
     Task {
       try? await context.loop.sleep(for: Self.commitPatience)
       isFlushDue = !deferred.isEmpty
       if isFlushDue { flush() }
     }
+    return due != nil
   }
 
   /// Writes what waits, when nothing else is being written any more.

@@ -21,6 +21,7 @@ extension Peer {
       // Once may be a node that is just shutting down. Silence has no reason in it: that of a node that has revoked us, or that
       // has to decide first, is the silence of one that has no room.
       guard timesTurnedAway < before + 2 else {
+        if let commitFailure { throw commitFailure }
         throw NodeError(
           .unreachable, "\(row.alias) is there, but hung up before it said anything; why is not known",
           hint:

@@ -44,7 +44,8 @@ extension Peer {
     let alias = row.alias
     let timer = Task { [context] in
       try await context.loop.sleep(for: Self.answerTime)
-      self.answer(number, with: .failure(NodeError(.unreachable, "\(alias) did not answer", hint: "try again")))
+      self.answer(
+        number, with: .failure(self.commitFailure ?? NodeError(.unreachable, "\(alias) did not answer", hint: "try again")))
     }
     defer { timer.cancel() }
     return try await withTaskCancellationHandler {

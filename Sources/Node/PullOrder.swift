@@ -71,6 +71,14 @@ extension PullFailure {
     }
   }
 
+  /// Whether nothing came.
+  var isSilence: Bool {
+    switch code {
+    case .unreachable, .stalled: true
+    default: false
+    }
+  }
+
   /// What the user is told.
   func explained(peer alias: String, reference: String) -> NodeError {
     switch code {

@@ -192,6 +192,8 @@ actor Puller {
       settle(.success(()))
     case .failed(let failure):
       isHopeless = failure.isHopeless
+      // A peer that cannot be heard because nothing can be stored is not to blame.
+      if failure.isSilence, let cause = await peer.commitFailure { return settle(.failure(cause)) }
       settle(.failure(await failure.explained(peer: peer.row.alias, reference: "\(entry.name)@v\(entry.version)")))
     }
   }

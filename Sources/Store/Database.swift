@@ -279,7 +279,9 @@ extension StoreError {
     case .SQLITE_CORRUPT, .SQLITE_NOTADB:
       self.init(.corruptDatabase, path, detail: "the state database is damaged")
     case .SQLITE_FULL:
-      self.init(.noSpace, path, detail: "no room left for the node's state")
+      self = .noRoom(path)
+    case .SQLITE_IOERR where Self.isFull(path), .SQLITE_CANTOPEN where Self.isFull(path):
+      self = .noRoom(path)
     case .SQLITE_READONLY, .SQLITE_PERM, .SQLITE_AUTH:
       self.init(.noPermission, path, detail: "the state database may not be written")
     case .SQLITE_CANTOPEN:
@@ -289,5 +291,15 @@ extension StoreError {
       let message = (error as? DatabaseError)?.message ?? "\(type(of: error))"
       self.init(.database, path, detail: "the state database failed (\(message))")
     }
+  }
+
+  private static func noRoom(_ path: String) -> StoreError {
+    StoreError(.noSpace, path, detail: "no room left for the node's state")
+  }
+
+  /// Whether the file system of a path has no room for what SQLite needs beside the database: it reports that as an error of the disk.
+  private static func isFull(_ path: String) -> Bool {
+    var space = statvfs()
+    return statvfs(path, &space) == 0 && UInt64(space.f_bavail) * UInt64(space.f_frsize) < 64 << 10
   }
 }
