@@ -40,13 +40,17 @@ demo: build
 	$(SWIFT) build $(RELEASE) --product pawl-makelora
 	scripts/demo.sh
 
-# A large file beside scp, and the session layer beside vodozemac and DoubleRatchet; ONLY=transfer or ONLY=session for one of them.
+# A large file beside scp, many small files beside tar, and the session layer beside vodozemac and DoubleRatchet; ONLY=transfer,
+# ONLY=files or ONLY=session for one of them.
 bench: build
-ifneq ($(ONLY),session)
+ifneq ($(filter-out files session,$(or $(ONLY),all)),)
 	@scripts/install-deps.sh ssh
 	scripts/bench.sh
 endif
-ifneq ($(ONLY),transfer)
+ifneq ($(filter-out transfer session,$(or $(ONLY),all)),)
+	scripts/bench-files.sh
+endif
+ifneq ($(filter-out transfer files,$(or $(ONLY),all)),)
 	$(SWIFT) build $(RELEASE) --product pawl-sessionbench
 	scripts/bench-session.sh
 endif
