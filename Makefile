@@ -40,12 +40,15 @@ demo: build
 	$(SWIFT) build $(RELEASE) --product pawl-makelora
 	scripts/demo.sh
 
-# A large file beside scp, the session layer beside vodozemac and DoubleRatchet, and a node with a thousand peers beside one with ten;
-# ONLY=transfer, ONLY=session or ONLY=peers for one of them.
+# A large file beside scp, many small files beside tar, the session layer beside vodozemac and DoubleRatchet, and a node with a
+# thousand peers beside one with ten; ONLY=transfer, ONLY=files, ONLY=session or ONLY=peers for one of them.
 bench: build
 ifneq ($(filter transfer,$(or $(ONLY),transfer)),)
 	@scripts/install-deps.sh ssh
 	scripts/bench.sh
+endif
+ifneq ($(filter files,$(or $(ONLY),files)),)
+	scripts/bench-files.sh
 endif
 ifneq ($(filter session peers,$(or $(ONLY),session)),)
 	$(SWIFT) build $(RELEASE) --product pawl-sessionbench
