@@ -15,14 +15,18 @@ actor ControlConnection {
   private let loop: EventLoop
   private let backend: any NodeBackend
   private let logger: Logger
+  private let progressInterval: Duration
   private var lines = LineDecoder(maximumBytes: LineDecoder.maximumRequestBytes)
   private var hasEnded = false
 
-  init(_ stream: PipeStream, on loop: EventLoop, backend: any NodeBackend, logger: Logger) {
+  init(
+    _ stream: PipeStream, on loop: EventLoop, backend: any NodeBackend, logger: Logger, progressInterval: Duration
+  ) {
     self.stream = stream
     self.loop = loop
     self.backend = backend
     self.logger = logger
+    self.progressInterval = progressInterval
   }
 
   /// Serves the client until it goes away or sends what cannot be skipped over.
@@ -49,7 +53,7 @@ actor ControlConnection {
   }
 
   private func answer(_ line: [UInt8]) async {
-    let writer = ReplyWriter(stream, on: loop)
+    let writer = ReplyWriter(stream, on: loop, progressInterval: progressInterval)
     let request: Request
     do { request = try Lines.readRequest(line) } catch {
       return await writer.end(Lines.failure(error))

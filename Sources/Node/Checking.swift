@@ -64,7 +64,7 @@ extension Node {
     }
     if readData, found == size {
       do {
-        let hash = try await context.threads.files.run { try ReadBack.hash(path, expectedBytes: size) }
+        let hash = try await context.threads.hashing.run { try ReadBack.hash(path, expectedBytes: size) }
         computed = hash
         state = hash == file.expected ? .verified : (file.computed == file.expected ? .changed : .mismatch)
         _ = try await context.database.setReadBack(holding: holding.id, file: file.index, computed: hash)
@@ -78,7 +78,8 @@ extension Node {
   private func check(_ artifact: PublishedArtifact, readData: Bool) async throws -> [CheckEntry] {
     let manifest = try Manifest(decoding: artifact.manifest.span)
     let files = try await context.database.publishedFiles(artifact.digest)
-    return try await context.threads.files.run {
+    let pool = readData ? context.threads.hashing : context.threads.folders
+    return try await pool.run {
       let folder = try? SourceFolder(root: artifact.root, files: files)
       return zip(files, manifest.files).map { file, claim in
         let path = "\(artifact.root)/\(file.source)"

@@ -26,7 +26,7 @@ struct PullSite: Sendable {
     }
     let wanted = try destination.selection(manifest).map { WantedFile(index: $0, manifest.files[$0]) }
     let folder = manifest.isSingleFile ? nil : manifest.name.text
-    let plan = try await context.threads.files.run {
+    let plan = try await context.threads.folders.run {
       try PlacementPlan.make(
         destination: destination.directory, folder: folder, files: wanted, chunkBytes: manifest.chunkBytes,
         rule: destination.rule, shortID: String(transfer.hex.prefix(8)))
@@ -38,7 +38,7 @@ struct PullSite: Sendable {
         destination: destination.directory, partial: plan.partial, options: destination.options, plan: try plan.encoded(),
         state: .running, created: context.now, bootID: BootID.current()))
     do {
-      let partial = try await context.threads.files.run { try PartialFolder.create(plan) }
+      let partial = try await context.threads.folders.run { try PartialFolder.create(plan) }
       return PullSite(plan: plan, partial: partial, map: nil, mustRehash: false, resumedBytes: 0)
     } catch {
       try? await context.database.deleteTransfer(transfer.bytes)
@@ -50,7 +50,7 @@ struct PullSite: Sendable {
   private static func resume(_ row: TransferRow, _ manifest: Manifest, context: NodeContext) async throws -> PullSite? {
     let plan = try PlacementPlan(decoding: row.plan)
     let reopened: (folder: PartialFolder, lost: [Int])
-    do { reopened = try await context.threads.files.run { try PartialFolder.reopen(plan) } } catch let error as StoreError
+    do { reopened = try await context.threads.folders.run { try PartialFolder.reopen(plan) } } catch let error as StoreError
       where error.code == .doesNotExist
     {
       try await context.database.deleteTransfer(row.id)

@@ -89,7 +89,7 @@ extension Node {
     } catch {
       await puller.cancel(error)
       await retire(puller)
-      await keepOrDiscard(puller)
+      await cleanUp { await self.keepOrDiscard(puller) }
       throw error
     }
   }
@@ -101,8 +101,14 @@ extension Node {
       try? await context.database.setTransferState(id, .waiting)
       return
     }
-    if let site = await puller.site { try? await context.threads.files.run { try site.partial.discard() } }
-    try? await context.database.deleteTransfer(id)
+    do {
+      if let site = await puller.site { try await context.threads.folders.run { try site.partial.discard() } }
+      try await context.database.deleteTransfer(id)
+    } catch {
+      // The record stays, and says where the rest is.
+      try? await context.database.setTransferState(id, .waiting)
+      context.logger.error("a transfer was not removed", metadata: ["id": "\(puller.transfer.hex)", "error": "\(error)"])
+    }
   }
 
   private func retire(_ puller: Puller) async {
@@ -120,7 +126,7 @@ extension Node {
     await puller.announce(.placing)
     let id = puller.transfer.bytes
     try await context.database.setTransferState(id, .placing)
-    let placed = try await context.threads.files.run {
+    let placed = try await context.threads.folders.run {
       try site.partial.finish(site.plan.toFetch)
       return try site.partial.place()
     }

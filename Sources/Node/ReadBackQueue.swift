@@ -87,7 +87,7 @@ actor ReadBackQueue {
   /// nil: told to stop. A file that cannot be read has no hash.
   private func hash(_ files: [HoldingFile]) async throws -> [(file: Int, computed: Digest?)]? {
     let stopped = stopped
-    return try await context.threads.files.run {
+    return try await context.threads.hashing.run {
       var results: [(file: Int, computed: Digest?)] = []
       for file in files {
         let digest = try? ReadBack.hash(file.path, expectedBytes: file.sizeBytes, fromDisk: true) { stopped.isSet }

@@ -76,7 +76,7 @@ extension Node {
     }
     let path = request.path
     let locations = locations
-    let tree = try await context.threads.files.run {
+    let tree = try await context.threads.folders.run {
       let tree = try SourceScanner.scan(path)
       try OwnSecrets(locations).refuse(in: tree)
       return tree
@@ -88,7 +88,9 @@ extension Node {
     }
     let total = tree.files.reduce(UInt64(0)) { $0 + $1.identity.sizeBytes }
     let chunkBytes = try ChunkLayout.chunkBytes(forLargestFile: tree.largestFileBytes)
-    let hashed = try await SourceScanner.hash(tree, chunkBytes: chunkBytes, pool: context.threads.files) { progress($0, total) }
+    let hashed = try await SourceScanner.hash(tree, chunkBytes: chunkBytes, pool: context.threads.hashing) {
+      progress($0, total)
+    }
     let (published, isNew) = try await publish(
       name: name, note: request.note, chunkBytes: chunkBytes, tree: tree, hashed: hashed, members: members)
     let audience = try await context.database.audience(name.text)

@@ -25,7 +25,10 @@ extension PlacementPlan {
           root: file.root.hex, action: .write))
       judge.taken.insert(target)
     }
-    for index in planned.indices { try judge.decide(&planned[index]) }
+    for index in planned.indices {
+      try StoreError.throwIfStopped()
+      try judge.decide(&planned[index])
+    }
     return PlacementPlan(
       destination: destination, folder: folder, partialName: PartialFolder.prefix + shortID, chunkBytes: chunkBytes, rule: rule,
       files: planned)
@@ -123,7 +126,10 @@ struct ConflictJudge {
       if errno == EACCES { return false }
       throw .destination(errno, absolute)
     }
-    return ChunkReader(opened, sizeBytes: file.sizeBytes, chunkBytes: chunkBytes).root()?.hex == file.root
+    let root = ChunkReader(opened, sizeBytes: file.sizeBytes, chunkBytes: chunkBytes).root()
+    // What could not be read to its end is not different for that.
+    if root == nil { try StoreError.throwIfStopped() }
+    return root?.hex == file.root
   }
 
   /// Whether a file's bytes are at its final name already: a run that was cut short moved it there.

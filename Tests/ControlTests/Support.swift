@@ -1,5 +1,5 @@
 import API
-import Control
+@testable import Control
 import EventLoop
 import Glibc
 import Logging
@@ -125,12 +125,14 @@ struct SecretTrouble: Error, CustomStringConvertible {
 enum Running {
   /// Runs `body` beside a server, and takes everything down afterwards.
   static func with(
-    _ node: FakeNode = FakeNode(), _ body: (_ node: FakeNode, _ path: String, _ loop: EventLoop) async throws -> Void
+    _ node: FakeNode = FakeNode(), progressInterval: Duration = .milliseconds(100),
+    _ body: (_ node: FakeNode, _ path: String, _ loop: EventLoop) async throws -> Void
   ) async throws {
     let loop = EventLoop()
     let folder = try temporaryFolder()
     let path = folder + "/control.sock"
-    let server = try await ControlServer.bind(path: path, backend: node, loop: loop, logger: quietLogger)
+    let server = try await ControlServer.bind(
+      path: path, backend: node, loop: loop, logger: quietLogger, progressInterval: progressInterval)
     let running = Task { await server.run() }
     let outcome: Result<Void, any Error>
     do { outcome = .success(try await body(node, path, loop)) } catch { outcome = .failure(error) }

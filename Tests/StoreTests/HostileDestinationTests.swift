@@ -143,11 +143,10 @@ final class SmallFileSystem {
     try temporary.folder("out/lora/sub")
     try temporary.link("out/link", to: temporary("outside"))
     let folder = try #require(Descriptor.open(temporary("out"), O_RDONLY | O_DIRECTORY))
-    let stop = Flag()
     let pool = WorkerPool(threads: 1, name: "swap")
     async let swapping: Void = pool.run {
       let lora = try #require(folder.open("lora", O_RDONLY | O_DIRECTORY))
-      while !stop.isSet {
+      while !StopSignal.isSet {
         renameat(lora.raw, "sub", folder.raw, "held")
         renameat(folder.raw, "link", lora.raw, "sub")
         renameat(lora.raw, "sub", folder.raw, "link")
@@ -164,9 +163,8 @@ final class SmallFileSystem {
       _ = try? partial.place()
       try partial.discard()
     }
-    stop.set()
-    try await swapping
     await pool.stop()
+    try await swapping
     #expect(try temporary.names("outside") == [])
   }
 
