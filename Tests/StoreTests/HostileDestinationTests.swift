@@ -144,7 +144,9 @@ final class SmallFileSystem {
     try temporary.link("out/link", to: temporary("outside"))
     let folder = try #require(Descriptor.open(temporary("out"), O_RDONLY | O_DIRECTORY))
     let pool = WorkerPool(threads: 1, name: "swap")
+    let (begun, hasBegun) = AsyncStream.makeStream(of: Void.self)
     async let swapping: Void = pool.run {
+      hasBegun.yield()
       let lora = try #require(folder.open("lora", O_RDONLY | O_DIRECTORY))
       while !StopSignal.isSet {
         renameat(lora.raw, "sub", folder.raw, "held")
@@ -153,6 +155,7 @@ final class SmallFileSystem {
         renameat(folder.raw, "held", lora.raw, "sub")
       }
     }
+    for await _ in begun { break }
     for round in 0..<300 {
       let bytes = [UInt8(truncatingIfNeeded: round)]
       guard let plan = try? plan(temporary("out"), [("sub/x", bytes)], rule: .overwrite), !plan.toFetch.isEmpty,
