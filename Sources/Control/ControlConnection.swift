@@ -15,15 +15,20 @@ actor ControlConnection {
   private let loop: EventLoop
   private let backend: any NodeBackend
   private let logger: Logger
+  private let progressInterval: Duration
   private let seat: ControlClients.Seat?
   private var lines = LineDecoder(maximumBytes: LineDecoder.maximumRequestBytes)
   private var hasEnded = false
 
-  init(_ stream: PipeStream, on loop: EventLoop, backend: any NodeBackend, logger: Logger, seat: ControlClients.Seat? = nil) {
+  init(
+    _ stream: PipeStream, on loop: EventLoop, backend: any NodeBackend, logger: Logger,
+    progressInterval: Duration = ReplyWriter.progressInterval, seat: ControlClients.Seat? = nil
+  ) {
     self.stream = stream
     self.loop = loop
     self.backend = backend
     self.logger = logger
+    self.progressInterval = progressInterval
     self.seat = seat
   }
 
@@ -55,7 +60,7 @@ actor ControlConnection {
   }
 
   private func answer(_ line: [UInt8]) async {
-    let writer = ReplyWriter(stream, on: loop)
+    let writer = ReplyWriter(stream, on: loop, progressInterval: progressInterval)
     let request: Request
     do { request = try Lines.readRequest(line) } catch {
       return await writer.end(Lines.pieces(error))

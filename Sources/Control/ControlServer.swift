@@ -16,15 +16,18 @@ public final class ControlServer: Sendable {
   private let backend: any NodeBackend
   private let logger: Logger
   private let patience: Duration
+  private let progressInterval: Duration
 
   private init(
-    _ listener: PipeListener, loop: EventLoop, backend: any NodeBackend, logger: Logger, patience: Duration
+    _ listener: PipeListener, loop: EventLoop, backend: any NodeBackend, logger: Logger, patience: Duration,
+    progressInterval: Duration
   ) {
     self.listener = listener
     self.loop = loop
     self.backend = backend
     self.logger = logger
     self.patience = patience
+    self.progressInterval = progressInterval
   }
 
   /// Listens at `path`. What a node that died left there is replaced; a socket that somebody answers on is an error.
@@ -34,8 +37,19 @@ public final class ControlServer: Sendable {
   public static func bind(
     path: String, backend: any NodeBackend, loop: EventLoop, logger: Logger, patience: Duration = .seconds(1)
   ) async throws -> ControlServer {
+    try await bind(
+      path: path, backend: backend, loop: loop, logger: logger, patience: patience,
+      progressInterval: ReplyWriter.progressInterval)
+  }
+
+  /// The same with another time between two progress lines of a request.
+  static func bind(
+    path: String, backend: any NodeBackend, loop: EventLoop, logger: Logger, patience: Duration = .seconds(1),
+    progressInterval: Duration
+  ) async throws -> ControlServer {
     ControlServer(
-      try await PipeListener.bind(path: path, on: loop), loop: loop, backend: backend, logger: logger, patience: patience)
+      try await PipeListener.bind(path: path, on: loop), loop: loop, backend: backend, logger: logger, patience: patience,
+      progressInterval: progressInterval)
   }
 
   /// Serves clients until its task is cancelled; then requests under way are cancelled too, their clients are told, and the
@@ -44,14 +58,21 @@ public final class ControlServer: Sendable {
     let capacity = Self.capacity
     let clients = ControlClients(capacity: capacity, patience: patience, on: loop)
     await withDiscardingTaskGroup { group in
-      while let stream = await accept() {
+      var retry = AcceptRetry(on: loop) { [logger] error, unreported in
+        logger.error(
+          "a client of the control socket was not accepted; going on",
+          metadata: ["reason": "\(error)", "others": "\(unreported)"])
+      }
+      while let stream = await retry.next({ [listener] in try await listener.accept() }) {
         switch await clients.enter(stream) {
         case .full:
           await refuse(stream, capacity)
         case .seated(let seat, closing: let idle):
           await idle?.close()
-          group.addTask { [loop, backend, logger] in
-            await ControlConnection(stream, on: loop, backend: backend, logger: logger, seat: seat).serve()
+          group.addTask { [loop, backend, logger, progressInterval] in
+            await ControlConnection(
+              stream, on: loop, backend: backend, logger: logger, progressInterval: progressInterval, seat: seat
+            ).serve()
             await seat.leave()
           }
         }
@@ -65,12 +86,5 @@ public final class ControlServer: Sendable {
   private func refuse(_ stream: PipeStream, _ capacity: Int) async {
     try? await stream.write(Lines.failure(.tooManyClients(capacity)), deadline: .after(.seconds(1)))
     await stream.close()
-  }
-
-  private func accept() async -> PipeStream? {
-    do { return try await listener.accept() } catch {
-      if !(error is CancellationError) { logger.error("the control socket is closed", metadata: ["reason": "\(error)"]) }
-      return nil
-    }
   }
 }

@@ -4,19 +4,19 @@ internal import EventLoop
 /// Writes the lines that answer one request: events in order, of progress the newest a few times a second, and one last line.
 struct ReplyWriter: Sendable {
   /// Between two progress lines: a terminal cannot show more, and a busy node has other things to do.
-  private static let progressInterval = Duration.milliseconds(100)
+  static let progressInterval = Duration.milliseconds(100)
   /// How long a client may take to accept the last line of a request that is being cancelled.
   private static let lastLineTimeout = Duration.seconds(1)
 
   private let stream: PipeStream
-  private let loop: EventLoop
   private let newest: AsyncStream<Progress>
   private let progress: AsyncStream<Progress>.Continuation
+  private let pause: ReplyPause
 
   /// A writer for one request.
-  init(_ stream: PipeStream, on loop: EventLoop) {
+  init(_ stream: PipeStream, on loop: EventLoop, progressInterval: Duration = Self.progressInterval) {
     self.stream = stream
-    self.loop = loop
+    pause = ReplyPause(of: progressInterval, on: loop)
     (newest, progress) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
   }
 
@@ -36,13 +36,16 @@ struct ReplyWriter: Sendable {
       guard let line = try? Lines.progress(progress) else { continue }
       do {
         try await stream.write(line)
-        try await loop.sleep(for: Self.progressInterval)
       } catch { return }
+      await pause.wait()
     }
   }
 
-  /// No more progress: ``pump()`` returns.
-  func finish() { progress.finish() }
+  /// No more progress: ``pump()`` writes the newest, if it has not yet, and returns. It waits out no interval.
+  func finish() {
+    progress.finish()
+    pause.end()
+  }
 
   /// Writes the last line. A cancelled task still gets it out, if the client takes it at once.
   func end(_ line: LinePieces) async {
@@ -50,10 +53,10 @@ struct ReplyWriter: Sendable {
       for piece in line { guard (try? await stream.write(piece)) != nil else { return } }
       return
     }
-    await Task {
+    await cleanUp {
       for piece in line {
         guard (try? await stream.write(piece, deadline: .after(Self.lastLineTimeout))) != nil else { return }
       }
-    }.value
+    }
   }
 }

@@ -40,15 +40,12 @@ public protocol FrameStream: ByteStream {
   /// leaves it alone until then. Otherwise like ``ByteStream/write(_:deadline:)``.
   func write(frame: Frame, from: Int, count: Int, deadline: Deadline) async throws
 
-  /// Reads a frame whose header says how long it is. The first `headerCount` bytes go to the frame's beginning;
-  /// `length`, called on the loop, judges them and says how many follow, which land right behind them.
+  /// Reads exactly `count` bytes into a frame, behind a header of `headerCount` bytes that was read before and is in its place, and
+  /// sets `frame.count`.
   ///
-  /// Returns true with `frame.count` set, false if the stream ended before the first byte. Throws what `length` threw,
-  /// and ``LoopError/Code/frameTooLong`` if the frame has no room for what it said. After any error, a cancellation or
-  /// a timeout in the middle of a frame the stream is out of step: all that is left to do is to close it.
-  func readFrame(
-    into frame: Frame, headerCount: Int, deadline: Deadline, length: @escaping @Sendable (Span<UInt8>) throws -> Int
-  ) async throws -> Bool
+  /// Throws ``LoopError/Code/frameTooLong`` if the frame has no room for them, and ``LoopError/Code/truncated`` if the stream ends
+  /// before. After any error, a cancellation or a timeout the stream is out of step: all that is left to do is to close it.
+  func readBody(of frame: Frame, headerCount: Int, count: Int, deadline: Deadline) async throws
 }
 
 /// Bounds of what one call may ask of a stream.

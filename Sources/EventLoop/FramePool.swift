@@ -2,7 +2,7 @@ internal import Glibc
 
 /// Buffers for the bulk path: at most so many, and whoever wants one more waits. That is the memory bound of a
 /// transfer and its backpressure.
-public final class FramePool: Sendable {
+public final class FramePool: FrameOwner {
   private struct State {
     var idle: [FrameMemory] = []
     var made = 0
@@ -25,7 +25,7 @@ public final class FramePool: Sendable {
 
   deinit {
     state.withLock { state in
-      for memory in state.idle { memory.block.deallocate() }
+      for memory in state.idle { memory.free() }
     }
   }
 
@@ -50,7 +50,7 @@ public final class FramePool: Sendable {
 
   /// A free frame, or nil if all are in use or promised.
   public func tryTake() -> Frame? {
-    state.withLock { state in idleOrNew(&state) }.map { Frame(memory: $0, pool: self) }
+    state.withLock { state in idleOrNew(&state) }.map { Frame(memory: $0, owner: self) }
   }
 
   private func idleOrNew(_ state: inout State) -> FrameMemory? {
@@ -58,18 +58,21 @@ public final class FramePool: Sendable {
     if let memory = state.idle.popLast() { return memory }
     guard state.made < frames else { return nil }
     state.made += 1
-    return FrameMemory(headerBytes: headerBytes, bodyBytes: bodyBytes)
+    guard let memory = FrameMemory(headerBytes: headerBytes, bodyBytes: bodyBytes) else {
+      preconditionFailure("no memory left for a frame")
+    }
+    return memory
   }
 
   private func hand(_ memory: FrameMemory, to parked: Parked<Frame>) {
     if let task = parked.claim() {
-      task.resume(returning: Frame(memory: memory, pool: self))
+      task.resume(returning: Frame(memory: memory, owner: self))
     } else {
       giveBack(memory)
     }
   }
 
-  fileprivate func giveBack(_ memory: FrameMemory) {
+  func giveBack(_ memory: FrameMemory) {
     let next = state.withLock { state in
       while !state.waiting.isEmpty {
         if let task = state.waiting.removeFirst().claim() { return Optional(task) }
@@ -77,58 +80,6 @@ public final class FramePool: Sendable {
       state.idle.append(memory)
       return nil
     }
-    next?.resume(returning: Frame(memory: memory, pool: self))
-  }
-}
-
-/// The bytes of a frame: header room that ends where a page begins, and the body from there on.
-///
-/// - Note: `@unchecked Sendable`: owned by one ``Frame`` or by the pool's free list.
-private struct FrameMemory: @unchecked Sendable {
-  private static let page = 4096
-
-  let block: UnsafeMutableRawBufferPointer
-  let headerBytes: Int
-  let bytes: UnsafeMutableRawBufferPointer
-
-  init(headerBytes: Int, bodyBytes: Int) {
-    let bodyStart = (headerBytes + Self.page - 1) / Self.page * Self.page
-    block = .allocate(byteCount: bodyStart + bodyBytes, alignment: Self.page)
-    bytes = UnsafeMutableRawBufferPointer(rebasing: block[(bodyStart - headerBytes)...])
-    // Faults the pages in now, not while a socket waits.
-    bytes.initializeMemory(as: UInt8.self, repeating: 0)
-    self.headerBytes = headerBytes
-  }
-}
-
-/// One buffer of a ``FramePool``, which gets it back when the last reference goes.
-///
-/// - Note: `@unchecked Sendable`: a frame has one owner at a time: the stream while it reads or writes it, a worker
-///   while its job runs. Whoever hands it on does not touch it until it comes back.
-public final class Frame: @unchecked Sendable {
-  private let memory: FrameMemory
-  private let pool: FramePool
-
-  /// The bytes in use, header included.
-  public var count = 0
-
-  fileprivate init(memory: FrameMemory, pool: FramePool) {
-    self.memory = memory
-    self.pool = pool
-  }
-
-  deinit { pool.giveBack(memory) }
-
-  /// How much fits, header included.
-  public var capacity: Int { memory.bytes.count }
-  /// All of it: header and body, contiguous. Valid while the frame lives.
-  public var bytes: UnsafeMutableRawBufferPointer { memory.bytes }
-  /// The room before the body.
-  public var header: UnsafeMutableRawBufferPointer {
-    UnsafeMutableRawBufferPointer(rebasing: memory.bytes[..<memory.headerBytes])
-  }
-  /// From the first page boundary on.
-  public var body: UnsafeMutableRawBufferPointer {
-    UnsafeMutableRawBufferPointer(rebasing: memory.bytes[memory.headerBytes...])
+    next?.resume(returning: Frame(memory: memory, owner: self))
   }
 }

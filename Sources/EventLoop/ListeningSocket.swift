@@ -5,7 +5,7 @@ internal import Glibc
 /// A descriptor that connections come in on, and the tasks that wait for them. The kernel's backlog is the only queue.
 ///
 /// libuv's own `uv_listen` is not used: without a descriptor left it either accepts and drops what waits, or spins
-/// inside the loop. Here it waits a little and tries again.
+/// inside the loop. Here whoever waits is told, and pauses before asking again: ``AcceptRetry``.
 ///
 /// - Note: `@unchecked Sendable`: touched on the loop's thread only.
 final class ListeningSocket: LoopResource, @unchecked Sendable {
@@ -16,9 +16,6 @@ final class ListeningSocket: LoopResource, @unchecked Sendable {
     case closed
   }
 
-  /// A pause after running out of descriptors: long enough to cost nothing, short enough for nobody to notice.
-  private static let pause = Duration.milliseconds(100)
-
   let loop: EventLoop
   private let name: String
   private let descriptor: CInt
@@ -26,7 +23,6 @@ final class ListeningSocket: LoopResource, @unchecked Sendable {
   private var state = State.unopened
   private var waiters: [Waiter<CInt>] = []
   private var isPolling = false
-  private var pauseTimer: LoopTimers.Token?
 
   /// Takes over a descriptor that listens and does not block.
   init(_ descriptor: CInt, loop: EventLoop, name: String) {
@@ -70,7 +66,7 @@ final class ListeningSocket: LoopResource, @unchecked Sendable {
 
   private func pollIfWanted() {
     guard case .open = state else { return }
-    let isWanted = !waiters.isEmpty && pauseTimer == nil
+    let isWanted = !waiters.isEmpty
     guard isWanted != isPolling else { return }
     isPolling = isWanted
     if isWanted { uv_poll_start(poll, CInt(UV_READABLE.rawValue), socketIsReady) } else { uv_poll_stop(poll) }
@@ -91,17 +87,12 @@ final class ListeningSocket: LoopResource, @unchecked Sendable {
 
   private func refused(_ status: CInt) {
     switch -status {
-    case EBADF, EINVAL, ENOTSOCK, EOPNOTSUPP:
-      failAll(LoopError(status: status, "accept \(name)"))
     case EAGAIN, EINTR, ECONNABORTED, EPROTO, ENETDOWN, ENOPROTOOPT, EHOSTDOWN, ENONET, EHOSTUNREACH, ENETUNREACH:
       // The connection, not the listener, is what failed (accept(2), "Error handling"): the poll comes again.
       break
     default:
-      // No descriptor, no memory, or something unheard of: asking again at once would only spin.
-      pauseTimer = loop.timers.schedule(at: .after(Self.pause)) { [self] _ in
-        pauseTimer = nil
-        pollIfWanted()
-      }
+      // No descriptor, no memory, or something unheard of: asking again at once would only spin. Whoever waits decides.
+      failAll(LoopError(status: status, "accept \(name)"))
     }
   }
 
@@ -120,7 +111,6 @@ final class ListeningSocket: LoopResource, @unchecked Sendable {
     case .closing, .closed: return
     case .open:
       failAll(LoopError(.closed, "accept \(name)"))
-      if let pauseTimer { loop.timers.cancel(pauseTimer) }
       state = .closing([])
       uv_close(UnsafeMutableRawPointer(poll).assumingMemoryBound(to: uv_handle_t.self), socketIsClosed)
     }

@@ -28,6 +28,8 @@ public struct LoopError: Error, Hashable, Sendable, CustomStringConvertible {
     case notASocket
     /// The process or the system has no descriptor left.
     case tooManyFiles
+    /// The system has no memory left.
+    case noMemory
     /// The host name has no address.
     case unresolvable
     /// A header announced more bytes than the frame has room for.
@@ -82,6 +84,7 @@ extension LoopError.Code {
       case UV_ENAMETOOLONG: .pathTooLong
       case UV_ENOTSOCK: .notASocket
       case UV_EMFILE, UV_ENFILE: .tooManyFiles
+      case UV_ENOMEM: .noMemory
       case UV_EAI_AGAIN, UV_EAI_FAIL, UV_EAI_NODATA, UV_EAI_NONAME, UV_EAI_ADDRFAMILY, UV_EAI_FAMILY, UV_EAI_SERVICE:
         .unresolvable
       default: .other(status)
@@ -102,6 +105,7 @@ extension LoopError.Code {
     case .pathTooLong: "the path is too long for a socket (at most \(UnixPath.maximumBytes) bytes)"
     case .notASocket: "not a socket"
     case .tooManyFiles: "too many open files"
+    case .noMemory: "no memory left"
     case .unresolvable: "the name has no address"
     case .frameTooLong: "longer than a frame may be"
     case .other(let status): String(cString: uv_strerror(status))

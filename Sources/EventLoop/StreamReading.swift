@@ -7,13 +7,13 @@ struct StreamInput {
     case none
     case any(Waiter<[UInt8]?>)
     case exactly(Int, Waiter<[UInt8]?>)
-    case frame(FrameFill, Waiter<Bool>)
+    case body(FrameFill, Waiter<Void>)
   }
 
   var demand = Demand.none
   /// Why there will be no more: UV_EOF, or an error.
   var end: CInt?
-  /// A frame was given up in the middle: nobody knows where the next one begins.
+  /// A body was given up: nobody knows where the next frame begins.
   var isOutOfStep = false
   var isReading = false
   private var bytes: [UInt8] = []
@@ -55,35 +55,24 @@ struct StreamInput {
   }
 }
 
-/// A frame on its way in: the header first, then as much as the header says.
+/// A frame's body on its way in, behind a header that was read before.
 final class FrameFill {
   private let frame: Frame
-  private let headerCount: Int
-  private let length: @Sendable (Span<UInt8>) throws -> Int
-  private var target: Int
-  private var isHeaderRead = false
-  private(set) var filled = 0
+  private let target: Int
+  private var filled: Int
 
-  init(frame: Frame, headerCount: Int, length: @escaping @Sendable (Span<UInt8>) throws -> Int) {
+  init(frame: Frame, behind headerCount: Int, count: Int) {
     self.frame = frame
-    self.headerCount = headerCount
-    self.length = length
-    target = headerCount
+    filled = headerCount
+    target = headerCount + count
   }
 
   /// Exactly what is missing, so that a read never runs into the next frame.
   var room: UnsafeMutableRawBufferPointer { UnsafeMutableRawBufferPointer(rebasing: frame.bytes[filled..<target]) }
 
   /// Counts bytes that lie in ``room`` now; true when the frame is whole.
-  func advance(by count: Int, name: String) throws -> Bool {
+  func advance(by count: Int) -> Bool {
     filled += count
-    if filled == target, !isHeaderRead {
-      isHeaderRead = true
-      let header = Array(frame.bytes[..<headerCount])
-      let more = try length(header.span)
-      guard more >= 0, more <= frame.capacity - headerCount else { throw LoopError(.frameTooLong, "read \(name)") }
-      target += more
-    }
     guard filled == target else { return false }
     frame.count = filled
     return true
@@ -107,11 +96,11 @@ extension StreamCore {
     return try await waiter.value(until: deadline)
   }
 
-  func readFrame(_ fill: FrameFill, deadline: Deadline) async throws -> Bool {
-    let waiter = Waiter<Bool>(loop: loop)
+  func readBody(_ fill: FrameFill, deadline: Deadline) async throws {
+    let waiter = Waiter<Void>(loop: loop)
     waiter.onGivingUp = { [self] in withdrawDemand() }
-    try demand(.frame(fill, waiter))
-    return try await waiter.value(until: deadline)
+    try demand(.body(fill, waiter))
+    try await waiter.value(until: deadline)
   }
 
   private func demand(_ demand: StreamInput.Demand) throws {
@@ -123,7 +112,7 @@ extension StreamCore {
   }
 
   private func withdrawDemand() {
-    if case .frame(let fill, _) = input.demand, fill.filled > 0 { input.isOutOfStep = true }
+    if case .body = input.demand { input.isOutOfStep = true }
     input.demand = .none
     serve()
   }
@@ -149,24 +138,17 @@ extension StreamCore {
         input.demand = .none
         waiter.succeed(input.take(count))
       }
-    case .frame(let fill, _):
-      while input.available > 0, case .frame = input.demand { advance(fill, by: input.move(into: fill.room)) }
+    case .body(let fill, _):
+      if input.available > 0 { advance(fill, by: input.move(into: fill.room)) }
     }
     if let end = input.end { finishDemand(end) }
     if case .none = input.demand { stopReading() } else { startReading() }
   }
 
   private func advance(_ fill: FrameFill, by count: Int) {
-    guard case .frame(_, let waiter) = input.demand else { return }
-    do {
-      guard try fill.advance(by: count, name: name) else { return }
-      input.demand = .none
-      waiter.succeed(true)
-    } catch {
-      input.demand = .none
-      input.isOutOfStep = true
-      waiter.fail(error)
-    }
+    guard case .body(_, let waiter) = input.demand, fill.advance(by: count) else { return }
+    input.demand = .none
+    waiter.succeed(())
   }
 
   /// Nothing more will come for whoever still waits.
@@ -179,8 +161,7 @@ extension StreamCore {
     case .any(let waiter): waiter.succeed(nil)
     case .exactly(_, let waiter):
       if input.available == 0 { waiter.succeed(nil) } else { waiter.fail(error(.truncated, "read")) }
-    case .frame(let fill, let waiter):
-      if fill.filled == 0 { waiter.succeed(false) } else { waiter.fail(error(.truncated, "read")) }
+    case .body(_, let waiter): waiter.fail(error(.truncated, "read"))
     }
   }
 
@@ -200,17 +181,17 @@ extension StreamCore {
     uv_read_stop(stream)
   }
 
-  /// Where the next bytes go: into the waiting frame, or into the loop's one buffer. On Unix libuv asks and reads in
+  /// Where the next bytes go: into the waiting body, or into the loop's one buffer. On Unix libuv asks and reads in
   /// one go, so nothing changes in between.
   fileprivate func room() -> UnsafeMutableRawBufferPointer {
-    if case .frame(let fill, _) = input.demand { return fill.room }
+    if case .body(let fill, _) = input.demand { return fill.room }
     return loop.scratch
   }
 
   fileprivate func didRead(_ count: Int) {
     if count < 0 {
       input.end = CInt(count)
-    } else if case .frame(let fill, _) = input.demand {
+    } else if case .body(let fill, _) = input.demand {
       advance(fill, by: count)
     } else {
       input.append(UnsafeRawBufferPointer(rebasing: loop.scratch[..<count]))
@@ -224,7 +205,7 @@ extension StreamInput.Demand {
     switch self {
     case .none: break
     case .any(let waiter), .exactly(_, let waiter): waiter.fail(error)
-    case .frame(_, let waiter): waiter.fail(error)
+    case .body(_, let waiter): waiter.fail(error)
     }
   }
 }

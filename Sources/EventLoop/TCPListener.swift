@@ -67,8 +67,8 @@ public actor TCPListener {
 
   private func open() throws { try socket.open() }
 
-  /// The next connection. Any number of tasks may wait; ``LoopError/Code/closed`` once the listener is closed. Without
-  /// a descriptor left it goes on waiting until there is one.
+  /// The next connection. Any number of tasks may wait; ``LoopError/Code/closed`` once the listener is closed. Any
+  /// other error is not the end: see ``AcceptRetry``.
   public func accept() async throws -> TCPStream {
     while true {
       let descriptor = try await socket.accept()

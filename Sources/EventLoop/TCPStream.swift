@@ -64,13 +64,14 @@ public actor TCPStream: FrameStream {
     try await core.read(exactly: count, deadline: deadline)
   }
 
-  /// See ``FrameStream/readFrame(into:headerCount:deadline:length:)``.
-  public func readFrame(
-    into frame: Frame, headerCount: Int, deadline: Deadline, length: @escaping @Sendable (Span<UInt8>) throws -> Int
-  ) async throws -> Bool {
-    precondition(headerCount > 0 && headerCount <= frame.capacity, "a header that the frame has no room for")
-    return try await core.readFrame(
-      FrameFill(frame: frame, headerCount: headerCount, length: length), deadline: deadline)
+  /// See ``FrameStream/readBody(of:headerCount:count:deadline:)``.
+  public func readBody(of frame: Frame, headerCount: Int, count: Int, deadline: Deadline) async throws {
+    guard headerCount >= 0, count >= 0, count <= frame.capacity - headerCount else {
+      throw LoopError(.frameTooLong, "read \(remoteAddress)")
+    }
+    frame.count = headerCount
+    guard count > 0 else { return }
+    try await core.readBody(FrameFill(frame: frame, behind: headerCount, count: count), deadline: deadline)
   }
 
   /// See ``ByteStream/write(_:deadline:)``.

@@ -108,7 +108,7 @@ extension Node {
   ) async throws -> [CheckEntry] {
     let manifest = try Manifest(decoding: artifact.manifest.span)
     let files = try await context.database.publishedFiles(artifact.digest)
-    let states = try await context.threads.files.run {
+    let states = try await context.threads.folders.run {
       let folder = try? SourceFolder(root: artifact.root, files: files)
       return files.map { file -> CheckEntry.State in
         if Self.size(of: SourceFolder.path(of: file.source, root: artifact.root)) == nil { return .missing }

@@ -37,7 +37,7 @@ extension Node {
       return try await context.database.setTransferState(row.id, .waiting)
     }
     let isSameBoot = row.bootID == BootID.current()
-    let (manifest, recovery) = try await context.threads.files.run {
+    let (manifest, recovery) = try await context.threads.folders.run {
       (try Manifest(decoding: known.bytes.span), try PartialFolder.recover(plan, isSameBoot: isSameBoot))
     }
     switch recovery {

@@ -69,12 +69,20 @@ public actor Node {
     crypto: SessionCrypto = .system, clock: @escaping @Sendable () -> UInt64 = Node.wallClock,
     network: any NetworkView = SystemNetworkView()
   ) async throws -> Node {
+    try await start(
+      configuration, folder: folder, keys: keys, loop: loop, logger: logger, crypto: crypto, clock: clock, network: network,
+      threads: NodeThreads(loop: loop))
+  }
+
+  static func start(
+    _ configuration: NodeConfiguration, folder: StateFolder, keys: Keyring?, loop: EventLoop, logger: Logger,
+    crypto: SessionCrypto, clock: @escaping @Sendable () -> UInt64, network: any NetworkView, threads: NodeThreads
+  ) async throws -> Node {
     let keys = try keys ?? folder.unlock()
     let database = try Database(folder: folder, keys: keys)
     do {
       let isFirstRun = try await database.peers().isEmpty
       let identity = try Self.identity(in: folder, keys, isFirstRun: isFirstRun, crypto: crypto, logger: logger)
-      let threads = NodeThreads()
       let descriptors = DescriptorBudget.process
       let context = NodeContext(
         loop: loop, identity: identity, key: keys.key, database: database, crypto: crypto, clock: clock, threads: threads,

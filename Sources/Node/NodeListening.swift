@@ -41,12 +41,11 @@ extension Node {
   }
 
   func acceptConnections() async {
-    while !isStopping {
-      let stream: TCPStream
-      do { stream = try await listener.accept() } catch {
-        if !isStopping { context.logger.error("no longer accepting connections", metadata: ["error": "\(error)"]) }
-        return
-      }
+    var retry = AcceptRetry(on: context.loop) { [logger = context.logger] error, unreported in
+      logger.error(
+        "a connection was not accepted; going on", metadata: ["error": "\(error)", "others": "\(unreported)"])
+    }
+    while !isStopping, let stream = await retry.next({ [listener] in try await listener.accept() }) {
       if let place = doorway.enter(stream) { admit(stream, at: place) } else { await stream.close() }
     }
   }

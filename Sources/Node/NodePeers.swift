@@ -129,7 +129,8 @@ extension Node {
   /// What was half fetched from a revoked peer is of no use any more.
   func discard(_ revoked: Revoked?) async {
     for transfer in revoked?.transfers ?? [] where !transfer.plan.isEmpty {
-      try? await context.threads.files.run { try PartialFolder.discard(PlacementPlan(decoding: transfer.plan)) }
+      guard let plan = try? PlacementPlan(decoding: transfer.plan) else { continue }
+      try? await context.threads.folders.run { try PartialFolder.discard(plan) }
     }
   }
 

@@ -22,13 +22,14 @@ actor PeerServer {
   private var nudges: [ConnectionID: Nudge] = [:]
   private var isStopped = false
   /// Frames on their way to this peer.
-  private let shelf = FrameShelf(frames: framesAhead + 2)
+  private let frames: FrameAccount
   private(set) var bytesSent: UInt64 = 0
 
   init(context: NodeContext, peer: Peer, desk: any AttachmentDesk) {
     self.context = context
     self.peer = peer
     self.desk = desk
+    frames = context.threads.serveFrames.account()
     machine = ServeMachine(server: context.identity.id.digest, puller: peer.id.digest, randomness: context.crypto.randomness)
   }
 
@@ -222,8 +223,9 @@ actor PeerServer {
   /// Bulk bytes between two looks at whether the session owes a turn.
   private static let accountBytes = 8 << 20
 
-  /// Has the next frames sealed. Waits for a free frame only where none is held: connections of one peer share them, and one that
-  /// held some while it waited for more could wait for another that does the same.
+  /// Has the next frames sealed. Waits for a free frame only where none is held: connections share a budget, and one that
+  /// held some while it waited for more could wait for another that does the same (``FrameBudget``). A frame that is held needs
+  /// nothing but the puller's reading, and ``writeTime`` at most.
   private func fill(_ line: inout Line, for connection: ConnectionID) async throws {
     while line.ahead.count < Self.framesAhead {
       guard let job = line.next ?? machine.nextJob(on: connection, at: MonotonicClock.now) else { return }
@@ -241,9 +243,13 @@ actor PeerServer {
         await refuse(job, because: error, &line)
         continue
       }
-      let frames = shelf.pool(chunkBytes: max(source.manifest.chunkBytes, TransferLimits.pieceBytes))
-      var free = frames.tryTake()
-      if free == nil, line.ahead.isEmpty { free = try await frames.take() }
+      let bodyBytes = job.plaintextBytes + BulkCipher.tagBytes
+      var free = try frames.tryTake(bodyBytes: bodyBytes)
+      if free == nil, line.ahead.isEmpty {
+        free = try await frames.take(bodyBytes: bodyBytes)
+        // It may have ended meanwhile, and others want the frame.
+        guard streams[connection] != nil else { return }
+      }
       guard let frame = free else {
         line.next = job
         return

@@ -25,7 +25,7 @@ struct PullSite: Sendable {
       if let site = try await resume(row, manifest, context: context) { return site }
     }
     let folder = manifest.isSingleFile ? nil : manifest.name.text
-    let (plan, record) = try await context.threads.files.run {
+    let (plan, record) = try await context.threads.folders.run {
       let wanted = try destination.selection(manifest).map { WantedFile(index: $0, manifest.files[$0]) }
       let plan = try PlacementPlan.make(
         destination: destination.directory, folder: folder, files: wanted, chunkBytes: manifest.chunkBytes,
@@ -39,7 +39,7 @@ struct PullSite: Sendable {
         destination: destination.directory, partial: plan.partial, options: destination.options, plan: record,
         state: .running, created: context.now, bootID: BootID.current()))
     do {
-      let partial = try await context.threads.files.run { try PartialFolder.create(plan) }
+      let partial = try await context.threads.folders.run { try PartialFolder.create(plan) }
       return PullSite(plan: plan, partial: partial, map: nil, mustRehash: false, resumedBytes: 0)
     } catch {
       try? await context.database.deleteTransfer(transfer.bytes)
@@ -60,7 +60,7 @@ struct PullSite: Sendable {
     let site: PullSite
     let record: [UInt8]?
     do {
-      (site, record) = try await context.threads.files.run {
+      (site, record) = try await context.threads.folders.run {
         let stored = try PlacementPlan(decoding: row.plan)
         // What lay there when the plan was made may have been removed or changed since.
         let plan = try stored.judgedAgain()

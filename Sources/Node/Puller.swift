@@ -11,8 +11,6 @@ internal import Transfer
 /// The machine says what to ask for, which frames to accept and whom to blame; this actor owns the sockets, hands frames to the
 /// workers, and keeps the partial folder and the resume map in step.
 actor Puller {
-  /// Frames of one pull: two at the workers, one in the socket, the rest so that neither waits.
-  static let frames = 6
   /// Between two ticks of the machine.
   static let tickTime = Duration.seconds(1)
 
@@ -27,7 +25,7 @@ actor Puller {
   private let publishers: any PublisherBook
   private let progress: @Sendable (PullProgress) -> Void
   private let source = SourceID(0)
-  private let shelf = FrameShelf(frames: frames)
+  private let frames: FrameAccount
 
   private var machine: PullMachine
   private var events: [PullEvent] = []
@@ -39,10 +37,13 @@ actor Puller {
   private var streams: [ConnectionID: TCPStream] = [:]
   /// Data connections that were granted and have not come yet.
   private var unopened: [ConnectionID: SecretBox] = [:]
-  private var jobs = 0
+  /// What is on worker threads, or waits for them.
+  private(set) var jobs = 0
+  private var quiescing: [CheckedContinuation<Void, Never>] = []
   private var filesComplete = 0
   private var parked: [@Sendable () -> Void] = []
   private var ticking: Task<Void, Never>?
+  private var rehashing: [Int: Task<Void, Never>] = [:]
   private var meter = Meter()
 
   private(set) var manifest: Manifest?
@@ -70,6 +71,7 @@ actor Puller {
     self.desk = desk
     self.publishers = publishers
     self.progress = progress
+    frames = context.threads.pullFrames.account()
     machine = PullMachine(
       transfer: transfer, digest: entry.digest, puller: context.identity.id.digest, randomness: context.crypto.randomness,
       at: MonotonicClock.now)
@@ -119,6 +121,7 @@ actor Puller {
     if case .failure(let error) = result { verified.settle(.failure(error)) }
     stopWaiting()
     ticking?.cancel()
+    for task in rehashing.values { task.cancel() }
     let open = streams
     streams = [:]
     for stream in open.values { Task { await stream.close() } }
@@ -133,9 +136,18 @@ actor Puller {
     Task { await peer.endWaiting() }
   }
 
-  /// Waits until no worker holds a frame of this pull any more: afterwards nothing writes into the partial folder.
+  /// Waits until nothing of this pull is on a worker thread any more, whether the calling task is canceled or not: afterwards
+  /// nothing touches the partial folder.
   func quiesce() async {
-    while jobs > 0 { try? await context.loop.sleep(for: .milliseconds(2)) }
+    while jobs > 0 { await withCheckedContinuation { quiescing.append($0) } }
+  }
+
+  private func jobEnded() {
+    jobs -= 1
+    guard jobs == 0 else { return }
+    let waiting = quiescing
+    quiescing = []
+    for waiter in waiting { waiter.resume() }
   }
 
   // MARK: Events
@@ -215,7 +227,7 @@ actor Puller {
     // Apart, since the caller still holds the manifest's bytes.
     Task {
       await self.prepare(manifest, for: destination)
-      self.jobs -= 1
+      self.jobEnded()
     }
   }
 
@@ -246,10 +258,13 @@ actor Puller {
 
   private func rehash(_ file: Int, _ leaves: LeafList) {
     guard let manifest, let site else { return }
-    Task {
-      let chunks = try? await context.threads.files.run {
-        try site.partial.rehash(file: file) { $0 < leaves.leaves.count && leaves.leaves[$0] == $1 }
+    jobs += 1
+    rehashing[file] = Task {
+      let chunks = try? await site.partial.rehash(file: file, on: context.threads.hashing) {
+        $0 < leaves.leaves.count && leaves.leaves[$0] == $1
       }
+      self.rehashing[file] = nil
+      self.jobEnded()
       self.post(.rehashed(file: file, chunks ?? Array(repeating: false, count: manifest.layout(of: file).count)))
     }
   }
@@ -292,14 +307,15 @@ actor Puller {
   private func read(_ stream: TCPStream, _ connection: ConnectionID) async {
     do {
       while streams[connection] != nil {
-        let chunkBytes = max(manifest?.chunkBytes ?? 0, TransferLimits.pieceBytes)
-        let frame = try await shelf.pool(chunkBytes: chunkBytes).take()
-        let isWhole = try await stream.readFrame(
-          into: frame, headerCount: SegmentHeader.byteCount, deadline: .never
-        ) { header in
-          try self.assumeIsolated { try $0.check(header, connection) }
-        }
-        guard isWhole, try await take(frame, connection) else { break }
+        // A frame is taken when its bytes are on their way, and so given back without anybody else's help: a connection that
+        // waits for its peer holds none.
+        guard let header = try await stream.read(exactly: SegmentHeader.byteCount) else { break }
+        let bodyBytes = try machine.check(SegmentHeader(parsing: header.span), on: connection)
+        let frame = try await frames.take(bodyBytes: bodyBytes)
+        guard streams[connection] != nil else { break }
+        frame.header.copyBytes(from: header)
+        try await stream.readBody(of: frame, headerCount: header.count, count: bodyBytes, deadline: .never)
+        guard try await take(frame, connection) else { break }
       }
     } catch {
       context.peerLog.note(
@@ -313,10 +329,6 @@ actor Puller {
   /// Ends data connections over addresses that this machine no longer has; what is missing is asked for again.
   func endDeadConnections() async {
     for stream in streams.values where !context.network.carries(stream) { await stream.close() }
-  }
-
-  private func check(_ header: Span<UInt8>, _ connection: ConnectionID) throws -> Int {
-    try machine.check(SegmentHeader(parsing: header), on: connection)
   }
 
   /// A whole frame is in memory. False: it was not asked for.
@@ -365,7 +377,7 @@ actor Puller {
   }
 
   private func done(_ ticket: FrameTicket, _ result: FrameJob.Result) {
-    jobs -= 1
+    defer { jobEnded() }
     switch result {
     case .written:
       meter.add(ticket.plaintextBytes)

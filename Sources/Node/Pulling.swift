@@ -80,7 +80,7 @@ extension Node {
     } catch {
       await puller.cancel(error)
       await retire(puller)
-      await keepOrDiscard(puller, because: error)
+      await cleanUp { await self.keepOrDiscard(puller, because: error) }
       puller.ended.settle(.success(()))
       throw error
     }
@@ -95,8 +95,14 @@ extension Node {
       try? await context.database.setTransferState(id, .waiting, reason: Self.reason(of: error))
       return
     }
-    if let site = await puller.site { try? await context.threads.files.run { try site.partial.discard() } }
-    try? await context.database.deleteTransfer(id)
+    do {
+      if let site = await puller.site { try await context.threads.folders.run { try site.partial.discard() } }
+      try await context.database.deleteTransfer(id)
+    } catch {
+      // The record stays, and says where the rest is.
+      try? await context.database.setTransferState(id, .waiting)
+      context.logger.error("a transfer was not removed", metadata: ["id": "\(puller.transfer.hex)", "error": "\(error)"])
+    }
   }
 
   private func retire(_ puller: Puller) async {
@@ -114,7 +120,7 @@ extension Node {
     await puller.announce(.placing)
     let id = puller.transfer.bytes
     try await context.database.setTransferState(id, .placing)
-    let outcome = try await context.threads.files.run {
+    let outcome = try await context.threads.folders.run {
       try site.partial.finish(site.plan.toFetch)
       return PlacementOutcome(try site.partial.place(), of: manifest)
     }

@@ -126,7 +126,7 @@ actor ReadBackQueue {
     let files = job.files ?? []
     guard !files.isEmpty else { return true }
     let (current, stopped) = (job.current, stopped)
-    let slice = try await context.threads.files.run { ReadBackSlice.read(files, current) { stopped.isSet } }
+    let slice = try await context.threads.hashing.run { ReadBackSlice.read(files, current) { stopped.isSet } }
     job.take(slice)
     if slice.isBusy {
       job.busy += 1

@@ -81,7 +81,7 @@ extension Node {
     if !row.plan.isEmpty {
       do {
         let plan = try PlacementPlan(decoding: row.plan)
-        switch try await context.threads.files.run({
+        switch try await context.threads.folders.run({
           try PartialFolder.retire(plan, shortID: String(id.hex.prefix(8)), volume: transfer.volume)
         }) {
         case .removed(let foreign): left = foreign

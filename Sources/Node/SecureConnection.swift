@@ -85,13 +85,22 @@ actor SecureConnection: Connection {
 
   func close(saying last: [UInt8]?) async {
     if let last { try? enqueue(last) }
-    let deadline = Deadline.after(Self.flushTime)
-    while isWriting, failure == nil, !deadline.isPast {
-      try? await loop.sleep(for: .milliseconds(5))
-    }
+    await flush()
     failure = failure ?? LinkEnded()
     wakeWaiters()
     await stream.close()
+  }
+}
+
+extension SecureConnection {
+  /// Waits until what is queued has gone out, or long enough; in a canceled task too.
+  private func flush() async {
+    let deadline = Deadline.after(Self.flushTime)
+    let timer = Task {
+      if (try? await loop.sleep(until: deadline)) != nil { self.wakeWaiters() }
+    }
+    while isWriting, failure == nil, !deadline.isPast { await withCheckedContinuation { waiters.append($0) } }
+    timer.cancel()
   }
 }
 

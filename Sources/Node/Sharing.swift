@@ -108,7 +108,7 @@ extension Node {
     let path = request.path
     let options = ScanOptions(followsLinks: request.followsLinks, takesAll: request.takesAll)
     let locations = locations
-    let tree = try await context.threads.files.run {
+    let tree = try await context.threads.folders.run {
       let tree = try SourceScanner.scan(path, options: options)
       try OwnSecrets(locations).refuse(in: tree)
       return tree
@@ -121,7 +121,7 @@ extension Node {
     let total = tree.files.reduce(UInt64(0)) { $0 + $1.identity.sizeBytes }
     let chunkBytes = try tree.chunkBytes()
     let done = Locked(0)
-    let hashed = try await SourceScanner.hash(tree, chunkBytes: chunkBytes, pool: context.threads.files) { count in
+    let hashed = try await SourceScanner.hash(tree, chunkBytes: chunkBytes, pool: context.threads.hashing) { count in
       // Several threads hash: told under the lock, the sums come in their order.
       done.withLock { done in
         done += count
@@ -159,7 +159,7 @@ extension Node {
       // A version that was withdrawn long ago keeps its number, and not its manifest.
       let past = try await context.database.pastVersion(name.text).flatMap { $0.version > latest?.version ?? 0 ? $0 : nil }
       // With 100,000 files each step of this takes longer than the loop may be kept.
-      let draft = try await context.threads.files.run { [context, id] in
+      let draft = try await context.threads.hashing.run { [context, id] in
         try ShareDraft(
           name: name, note: note, chunkBytes: chunkBytes, tree: tree, hashed: hashed, latest: latest, past: past, publisher: id,
           context: context)

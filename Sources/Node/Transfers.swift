@@ -186,7 +186,7 @@ extension Node {
     if let puller = pulls[id] { return try await abandon(puller) }
     if !row.plan.isEmpty {
       let plan = try PlacementPlan(decoding: row.plan)
-      try await context.threads.files.run { try PartialFolder.discard(plan) }
+      try await context.threads.folders.run { try PartialFolder.discard(plan) }
     }
     try await context.database.deleteTransfer(id.bytes)
   }
@@ -217,7 +217,7 @@ extension Node {
         if try await context.database.transfer(id) != nil {
           try await context.database.setTransferState(id, .failed, reason: Self.canceled)
         }
-        if let site { try await context.threads.files.run { try site.partial.discard() } }
+        if let site { try await context.threads.folders.run { try site.partial.discard() } }
         try await context.database.deleteTransfer(id)
       } catch {
         context.logger.error("a canceled pull was not removed", metadata: ["error": "\(error)"])

@@ -1,4 +1,5 @@
 internal import Artifact
+internal import EventLoop
 internal import Glibc
 internal import Primitives
 
@@ -14,18 +15,19 @@ struct ChunkReader {
     self.chunkBytes = chunkBytes
   }
 
-  /// Calls `body` with each chunk's number and leaf hash. False if the file ends early or cannot be read.
-  func forEachLeaf(_ body: (Int, Digest) -> Void) -> Bool {
+  /// Calls `body` with each chunk's number and leaf hash, beginning with the chunk `first`, until it says false. False if the file
+  /// ends early or cannot be read, or the job is to stop.
+  func forEachLeaf(from first: Int = 0, _ body: (Int, Digest) -> Bool) -> Bool {
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: max(1, chunkBytes), alignment: 16)
     defer { buffer.deallocate() }
     posix_fadvise(file.raw, 0, 0, POSIX_FADV_SEQUENTIAL)
-    var offset: UInt64 = 0
-    var chunk = 0
+    var offset = UInt64(first) * UInt64(chunkBytes)
+    var chunk = first
     while offset < sizeBytes {
       let count = Int(min(UInt64(chunkBytes), sizeBytes - offset))
       let piece = UnsafeMutableRawBufferPointer(rebasing: buffer[..<count])
-      guard file.read(into: piece, at: offset) == count else { return false }
-      body(chunk, HashTree.leaf(UnsafeRawBufferPointer(piece)))
+      guard !StopSignal.isSet, file.read(into: piece, at: offset) == count else { return false }
+      guard body(chunk, HashTree.leaf(UnsafeRawBufferPointer(piece))) else { return true }
       offset += UInt64(count)
       chunk += 1
     }
@@ -35,7 +37,11 @@ struct ChunkReader {
   /// The root of the file's hash tree; nil if it cannot be read.
   func root() -> Digest? {
     var builder = HashTree.Builder()
-    guard forEachLeaf({ _, leaf in builder.append(leaf) }) else { return nil }
+    let isWhole = forEachLeaf { _, leaf in
+      builder.append(leaf)
+      return true
+    }
+    guard isWhole else { return nil }
     return builder.root()
   }
 }

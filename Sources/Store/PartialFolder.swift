@@ -1,6 +1,6 @@
 internal import Artifact
 internal import CSys
-internal import EventLoop
+public import EventLoop
 internal import Glibc
 public import Primitives
 
@@ -61,6 +61,7 @@ public final class PartialFolder: Sendable {
     var placed: Set<Int> = []
     var missing: [UInt64] = []
     for file in plan.files where file.isFetched {
+      try StoreError.throwIfStopped()
       if let status = Beneath.status(folder, plan.staging(file)), status.isRegular, UInt64(status.st_size) == file.sizeBytes {
         let held = UInt64(status.st_blocks) * 512
         missing.append(file.sizeBytes > held ? file.sizeBytes - held : 0)
@@ -98,13 +99,34 @@ public final class PartialFolder: Sendable {
     guard bytes.isEmpty || descriptor.write(bytes, at: offset) else { throw .destination(errno, shown(planned)) }
   }
 
-  /// Hashes what is on the disk: for each chunk whether `isLeaf(chunk, leaf hash)` says yes. For use after another boot.
-  public func rehash(file: Int, isLeaf: (Int, Digest) -> Bool) throws(StoreError) -> [Bool] {
+  /// Hashes what is on the disk: for each chunk whether `isLeaf(chunk, leaf hash)` says yes. For use after another boot. It runs on
+  /// the pool in slices; canceled, it ends after the one under way.
+  public func rehash(
+    file: Int, on pool: WorkerPool, isLeaf: @escaping @Sendable (Int, Digest) -> Bool
+  ) async throws -> [Bool] {
+    let planned = try self.planned(file)
+    var verified: [Bool] = []
+    repeat {
+      let first = verified.count
+      verified += try await pool.run { try self.rehash(file: file, from: first, WorkSlice(), isLeaf: isLeaf) }
+    } while UInt64(verified.count) * UInt64(plan.chunkBytes) < planned.sizeBytes
+    return verified
+  }
+
+  /// One slice of it, beginning with the chunk `first`. Blocks.
+  func rehash(
+    file: Int, from first: Int = 0, _ slice: WorkSlice, isLeaf: (Int, Digest) -> Bool
+  ) throws(StoreError) -> [Bool] {
     let planned = try self.planned(file)
     let descriptor = try descriptor(planned, create: false)
     var verified: [Bool] = []
     let reader = ChunkReader(descriptor, sizeBytes: planned.sizeBytes, chunkBytes: plan.chunkBytes)
-    guard reader.forEachLeaf({ chunk, leaf in verified.append(isLeaf(chunk, leaf)) }) else {
+    var slice = slice
+    let isRead = reader.forEachLeaf(from: first) { chunk, leaf in
+      verified.append(isLeaf(chunk, leaf))
+      return slice.spend(plan.chunkBytes)
+    }
+    guard isRead else {
       throw .destination(EIO, shown(planned))
     }
     return verified
@@ -120,6 +142,7 @@ public final class PartialFolder: Sendable {
       let batch = open[start..<min(start + Self.filesPerSync, open.count)]
       if batch.count > 1 { batch.forEach(startWriteOut) }
       for file in batch {
+        try StoreError.throwIfStopped()
         let planned = try self.planned(file)
         let descriptor = try descriptor(planned, create: planned.sizeBytes == 0)
         guard fdatasync(descriptor.raw) == 0 else { throw .destination(errno, shown(planned)) }

@@ -52,6 +52,7 @@ extension PartialFolder {
     var results: [PlacedFile] = []
     results.reserveCapacity(plan.files.count)
     for file in plan.files {
+      try StoreError.throwIfStopped()
       switch file.action {
       case .identical: results.append(plan.placed(file, .identical))
       case .conflict: results.append(plan.placed(file, .conflict))
@@ -111,6 +112,7 @@ extension PartialFolder {
       { path = folder }
     }
     for (path, expected) in children {
+      try StoreError.throwIfStopped()
       let absolute = destination.absolute(path)
       guard let opened = Beneath.open(parent, path, O_RDONLY | O_DIRECTORY) else { throw .destination(errno, absolute) }
       guard let names = try? FolderListing.names(in: opened) else {

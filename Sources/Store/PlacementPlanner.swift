@@ -26,7 +26,10 @@ extension PlacementPlan {
           root: file.root, action: .write))
       judge.taken.insert(target)
     }
-    for index in planned.indices { try judge.decide(&planned[index]) }
+    for index in planned.indices {
+      try StoreError.throwIfStopped()
+      try judge.decide(&planned[index])
+    }
     let plan = PlacementPlan(
       destination: destination, folder: folder, partialName: PartialFolder.prefix + shortID, chunkBytes: chunkBytes, rule: rule,
       files: planned, emptyFolders: emptyFolders.isEmpty ? nil : emptyFolders.map(\.text))
@@ -45,7 +48,10 @@ extension PlacementPlan {
       judged[place].target = staging(judged[place])
       judge.taken.insert(judged[place].target)
     }
-    for place in judged.indices where !judged[place].isFetched { try judge.decide(&judged[place]) }
+    for place in judged.indices where !judged[place].isFetched {
+      try StoreError.throwIfStopped()
+      try judge.decide(&judged[place])
+    }
     return PlacementPlan(
       destination: destination, folder: folder, partialName: partialName, chunkBytes: chunkBytes, rule: rule, files: judged,
       emptyFolders: emptyFolders)
@@ -149,7 +155,10 @@ struct ConflictJudge {
       if errno == EACCES { return false }
       throw .destination(errno, absolute)
     }
-    return ChunkReader(opened, sizeBytes: file.sizeBytes, chunkBytes: chunkBytes).root() == file.root
+    let root = ChunkReader(opened, sizeBytes: file.sizeBytes, chunkBytes: chunkBytes).root()
+    // What could not be read to its end is not different for that.
+    if root == nil { try StoreError.throwIfStopped() }
+    return root == file.root
   }
 
   /// Whether a file's bytes are at its final name already: a run that was cut short moved it there.

@@ -13,7 +13,10 @@ enum Removal {
     } catch {
       throw StoreError(.io, path, detail: "it cannot be listed, so it was not removed")
     }
-    for child in names { try remove(child, in: inner, path: "\(path)/\(child)") }
+    for child in names {
+      try StoreError.throwIfStopped()
+      try remove(child, in: inner, path: "\(path)/\(child)")
+    }
     if unlinkat(folder.raw, name, AT_REMOVEDIR) != 0, errno != ENOENT { throw .destination(errno, path) }
   }
 }

@@ -140,6 +140,7 @@ private struct Walk {
   mutating func entry(
     _ name: String, in folder: Descriptor, source: String, path: [String], givenName: String? = nil
   ) throws(StoreError) {
+    try StoreError.throwIfStopped()
     let source = source.isEmpty ? name : "\(source)/\(name)"
     guard let status = folder.status(of: name) else { throw .source(errno, shown(source)) }
     let path = path + [Normalisation.nfc(givenName ?? name)]

@@ -88,6 +88,8 @@ public struct StoreError: Error, Sendable {
     case badRecord
     /// A delivered file no longer has the size it was delivered with.
     case deliveredChanged
+    /// The work was stopped before its end: its task was canceled, or the node stops.
+    case stopped
     /// Any other failure of the file system.
     case io
     /// The alias belongs to another peer.

@@ -1,5 +1,5 @@
 import API
-import Control
+@testable import Control
 import EventLoop
 import Glibc
 import Logging
@@ -144,13 +144,14 @@ struct SecretTrouble: Error, CustomStringConvertible {
 enum Running {
   /// Runs `body` beside a server, and takes everything down afterwards.
   static func with(
-    _ node: FakeNode = FakeNode(), patience: Duration = .seconds(1),
+    _ node: FakeNode = FakeNode(), patience: Duration = .seconds(1), progressInterval: Duration = .milliseconds(100),
     _ body: (_ node: FakeNode, _ path: String, _ loop: EventLoop) async throws -> Void
   ) async throws {
     let loop = EventLoop()
     let folder = try temporaryFolder()
     let path = folder + "/control.sock"
-    let server = try await ControlServer.bind(path: path, backend: node, loop: loop, logger: quietLogger, patience: patience)
+    let server = try await ControlServer.bind(
+      path: path, backend: node, loop: loop, logger: quietLogger, patience: patience, progressInterval: progressInterval)
     let running = Task { await server.run() }
     let outcome: Result<Void, any Error>
     do { outcome = .success(try await body(node, path, loop)) } catch { outcome = .failure(error) }

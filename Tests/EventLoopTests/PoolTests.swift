@@ -183,7 +183,7 @@ struct PoolTests {
 }
 
 /// Holds a worker's thread until the test lets it go.
-private final class Gate: Sendable {
+final class Gate: Sendable {
   private let ends: (reading: CInt, writing: CInt)
   private let begun = AsyncStream.makeStream(of: Void.self)
 

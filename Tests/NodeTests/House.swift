@@ -39,13 +39,14 @@ final class House: Sendable {
   func start(
     _ name: String, home: String? = nil, host: String = "127.0.0.1", port: UInt16 = 0, logger: Logger? = nil,
     crypto: SessionCrypto = .system, clock: @escaping @Sendable () -> UInt64 = Node.wallClock,
-    network: any NetworkView = SystemNetworkView(), loop: EventLoop? = nil
+    network: any NetworkView = SystemNetworkView(), loop: EventLoop? = nil, frames: FrameLimits = FrameLimits()
   ) async throws -> RunningNode {
     let loop = loop ?? EventLoop(name: "test.\(name)")
     let folder = try StateFolder.open(Locations(home: "\(path)/homes/\(home ?? name)"))
     let node = try await Node.start(
-      NodeConfiguration(name: name, listen: (host, port)), folder: folder, loop: loop,
-      logger: logger ?? Self.logger(name), crypto: crypto, clock: clock, network: network)
+      NodeConfiguration(name: name, listen: (host, port)), folder: folder, keys: nil, loop: loop,
+      logger: logger ?? Self.logger(name), crypto: crypto, clock: clock, network: network,
+      threads: NodeThreads(loop: loop, frames: frames))
     let running = RunningNode(name: name, node: node, loop: loop, folder: folder)
     atTheEnd { await running.stop() }
     return running

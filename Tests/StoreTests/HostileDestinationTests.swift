@@ -143,17 +143,19 @@ final class SmallFileSystem {
     try temporary.folder("out/lora/sub")
     try temporary.link("out/link", to: temporary("outside"))
     let folder = try #require(Descriptor.open(temporary("out"), O_RDONLY | O_DIRECTORY))
-    let stop = Flag()
     let pool = WorkerPool(threads: 1, name: "swap")
+    let (begun, hasBegun) = AsyncStream.makeStream(of: Void.self)
     async let swapping: Void = pool.run {
+      hasBegun.yield()
       let lora = try #require(folder.open("lora", O_RDONLY | O_DIRECTORY))
-      while !stop.isSet {
+      while !StopSignal.isSet {
         renameat(lora.raw, "sub", folder.raw, "held")
         renameat(folder.raw, "link", lora.raw, "sub")
         renameat(lora.raw, "sub", folder.raw, "link")
         renameat(folder.raw, "held", lora.raw, "sub")
       }
     }
+    for await _ in begun { break }
     for round in 0..<300 {
       let bytes = [UInt8(truncatingIfNeeded: round)]
       guard let plan = try? plan(temporary("out"), [("sub/x", bytes)], rule: .overwrite), !plan.toFetch.isEmpty,
@@ -164,9 +166,8 @@ final class SmallFileSystem {
       _ = try? partial.place()
       try partial.discard()
     }
-    stop.set()
-    try await swapping
     await pool.stop()
+    try await swapping
     #expect(try temporary.names("outside") == [])
   }
 

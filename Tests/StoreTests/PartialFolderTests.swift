@@ -1,4 +1,5 @@
 import Artifact
+import EventLoop
 import Glibc
 import Primitives
 import Testing
@@ -214,7 +215,7 @@ struct Pull {
     let leaves = (0..<5).map { chunk in
       bytes[(chunk * chunkBytes)..<min((chunk + 1) * chunkBytes, bytes.count)].withUnsafeBytes { HashTree.leaf($0) }
     }
-    #expect(try reopened.rehash(file: 0) { leaves[$0] == $1 } == [true, true, false, true, true])
+    #expect(try reopened.rehash(file: 0, WorkSlice()) { leaves[$0] == $1 } == [true, true, false, true, true])
   }
 
   @Test func aPlacingThatWasCutShortIsRedone() throws {
