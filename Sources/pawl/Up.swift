@@ -10,7 +10,8 @@ struct Up: AsyncParsableCommand {
     discussion: """
       The first run creates the identity. When it is ready it prints one line:
         ready <node id> listening <host>:<port>
-      SIGTERM and Ctrl-C end it cleanly. Options may stand in the environment (PAWL_LISTEN, PAWL_NAME, PAWL_LOG,
+      SIGTERM and Ctrl-C end it cleanly, and so does the end of the terminal that it was started at. SIGHUP otherwise makes it
+      read its configuration again: log and name count at once, the rest at the next start. Options may stand in the environment (PAWL_LISTEN, PAWL_NAME, PAWL_LOG,
       PAWL_PASSPHRASE_FILE, PAWL_PASSPHRASE_COMMAND) or in config.yaml (listen, name, log, passphrase-file,
       passphrase-command); the command line comes first, then the environment, then the file.
 

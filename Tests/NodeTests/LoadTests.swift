@@ -125,7 +125,8 @@ import Testing
       let pull = Task {
         let reference = try await node.read(reference: "studio/a.bin")
         let peer = try await node.peer(alias: "studio")
-        let puller = try await node.begin(reference, peer: peer, target: destination) { _ in }
+        let entry = try await node.resolve(reference, at: peer)
+        let puller = try await node.begin(entry, reference, peer: peer, target: destination) { _ in }
         try await node.supervising(puller) {
           do { try await puller.completion() } catch {
             // The user gives up at this very moment.

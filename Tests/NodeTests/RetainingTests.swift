@@ -51,7 +51,7 @@ import Transfer
         id: id.bytes, peer: laptop.node.id, digest: shared.digest, reference: "art@v1", destination: plan.destination,
         partial: plan.partial,
         options: try PullDestination(PullCommand(reference: "laptop/art", directory: plan.destination)).options,
-        plan: try plan.encoded(), state: state, created: context.now, bootID: BootID.current()))
+        plan: plan.encoded(), state: state, created: context.now, bootID: BootID.current()))
     let partial = try PartialFolder.create(plan)
     for file in plan.files {
       var offset = 0
