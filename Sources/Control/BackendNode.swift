@@ -1,5 +1,6 @@
 internal import API
 internal import Artifact
+internal import EventLoop
 internal import Foundation
 internal import Node
 internal import Session
@@ -36,7 +37,7 @@ struct NodeAdapter: NodeBackend {
         ticket: invitation.text, expires: invitation.expires, addresses: invitation.addresses, alias: request.alias)
       guard request.wait else { return .ticket(ticket) }
       await replies.event(.ticket(ticket))
-      let peer = try await node.awaitUse(of: invitation) { notice in Task { await replies.event(.notice(notice)) } }
+      let peer = try await node.awaitUse(of: invitation) { notice in startTask { await replies.event(.notice(notice)) } }
       return .paired(PairingResult(peer))
     }
   }

@@ -172,9 +172,9 @@ public actor Node {
       for event in peer.expired.events { await added.note(event) }
     }
     await noteKnownAddresses()
-    accepting = Task { await self.acceptConnections() }
-    housekeeping = Task { await self.keepHouse() }
-    following = Task { await self.followAddresses(since: addresses, said: hello) }
+    accepting = startTask { await self.acceptConnections() }
+    housekeeping = startTask { await self.keepHouse() }
+    following = startTask { await self.followAddresses(since: addresses, said: hello) }
     for peer in peers.values { await peer.run() }
     await readBacks.resume()
   }
@@ -185,10 +185,10 @@ public actor Node {
     let peer = Peer(context: context, row: row, record: record, machine: machine, claim: claim, inbox: self)
     peers[row.id] = peer
     // Who was paired before and pairs again: what ran over the old session ends with it.
-    if let server = servers.removeValue(forKey: row.id) { Task { await server.stop() } }
+    if let server = servers.removeValue(forKey: row.id) { startTask { await server.stop() } }
     for puller in pulls.values where puller.peer.id == row.id {
       let end = NodeError(.unreachable, "\(row.alias) was paired anew", hint: "the same command resumes where it stopped")
-      Task { await puller.cancel(end) }
+      startTask { await puller.cancel(end) }
     }
     return peer
   }

@@ -17,7 +17,7 @@ extension Peer {
     deferred = next
     isFlushDue = false
     guard wasEmpty, !deferred.isEmpty else { return }
-    Task {
+    startTask {
       try? await context.loop.sleep(for: Self.commitPatience)
       isFlushDue = !deferred.isEmpty
       if isFlushDue { flush() }

@@ -40,7 +40,7 @@ actor ReadBackQueue {
     waiting.append(holding)
     guard !isWorking else { return }
     isWorking = true
-    Task { await self.work() }
+    startTask { await self.work() }
   }
 
   private func work() async {
