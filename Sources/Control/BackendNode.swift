@@ -39,7 +39,7 @@ struct NodeAdapter: NodeBackend {
         id: Hex.encode(invitation.id))
       guard request.wait else { return .ticket(ticket) }
       await replies.event(.ticket(ticket))
-      let peer = try await node.awaitUse(of: invitation) { notice in Task { await replies.event(.notice(notice)) } }
+      let peer = try await node.awaitUse(of: invitation) { notice in startTask { await replies.event(.notice(notice)) } }
       return .paired(await PairingResult(peer))
     }
   }

@@ -102,11 +102,11 @@ public enum Daemon {
   /// Whether the node stopped in time. One that does not is left behind: it may wait for a disk that hangs.
   private static func stop(_ node: any RunningNode, on loop: EventLoop) async -> Bool {
     let (outcomes, outcome) = AsyncStream.makeStream(of: Bool.self)
-    Task {
+    startTask {
       await node.stop()
       outcome.yield(true)
     }
-    let timer = Task {
+    let timer = startTask {
       try? await loop.sleep(for: stopTimeout)
       outcome.yield(false)
     }

@@ -20,7 +20,7 @@ final class ReplyPause: Sendable {
   func wait() async {
     let sleep = state.withLock { [duration, loop] state -> Task<Void, Never>? in
       guard !state.isOver else { return nil }
-      let sleep = Task { _ = try? await loop.sleep(for: duration) }
+      let sleep = startTask { _ = try? await loop.sleep(for: duration) }
       state.sleep = sleep
       return sleep
     }

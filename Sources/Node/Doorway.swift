@@ -106,6 +106,6 @@ final class Doorway: Sendable {
   }
 
   private func close(_ dropped: TCPStream?) {
-    if let dropped { Task { await dropped.close() } }
+    if let dropped { startTask { await dropped.close() } }
   }
 }

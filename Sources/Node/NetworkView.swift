@@ -30,7 +30,7 @@ public struct SystemNetworkView: NetworkView {
   /// The kernel's word (netlink); where there is none, every 5 s.
   public func changes(on loop: EventLoop) -> AsyncStream<Void> {
     AsyncStream(bufferingPolicy: .bufferingNewest(1)) { continuation in
-      let task = Task {
+      let task = startTask {
         if let told = try? await NetworkInterfaces.changes(on: loop) {
           continuation.yield()
           for await _ in told { continuation.yield() }

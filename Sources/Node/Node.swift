@@ -201,9 +201,9 @@ public actor Node {
       for event in peer.expired.events { await added.note(event) }
     }
     await noteKnownAddresses()
-    accepting = Task { await self.acceptConnections() }
-    housekeeping = Task { await self.keepHouse() }
-    following = Task { await self.followAddresses(since: addresses, said: hello) }
+    accepting = startTask { await self.acceptConnections() }
+    housekeeping = startTask { await self.keepHouse() }
+    following = startTask { await self.followAddresses(since: addresses, said: hello) }
     // Only so many are dialed at once: first those that were there last.
     for peer in loaded.sorted(by: { $0.row.lastSeen ?? 0 > $1.row.lastSeen ?? 0 }) { await peers[peer.row.id]?.run() }
     await readBacks.resume()
@@ -218,10 +218,10 @@ public actor Node {
     peers[row.id] = peer
     damagedPeers[row.id] = nil
     // Who was paired before and pairs again: what ran over the old session ends with it.
-    if let server = servers.removeValue(forKey: row.id) { Task { await server.stop() } }
+    if let server = servers.removeValue(forKey: row.id) { startTask { await server.stop() } }
     for puller in pulls.values where puller.peer.id == row.id {
       let end = NodeError(.unreachable, "\(row.alias) was paired anew", hint: "the same command resumes where it stopped")
-      Task { await puller.cancel(end) }
+      startTask { await puller.cancel(end) }
     }
     return peer
   }

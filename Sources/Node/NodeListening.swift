@@ -58,7 +58,7 @@ extension Node {
   }
 
   private func admit(_ stream: TCPStream, at place: Doorway.Place) {
-    Task {
+    startTask {
       let deadline = Deadline.after(HandshakeDriver.totalTime)
       do { try await self.welcome(stream, at: place, by: deadline) } catch {
         // Nothing is said to whoever fails here: not even that somebody is listening for something.

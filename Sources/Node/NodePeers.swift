@@ -130,7 +130,7 @@ extension Node {
   func discard(_ revoked: Revoked?) async {
     for transfer in revoked?.transfers ?? [] where !transfer.plan.isEmpty {
       guard let plan = try? PlacementPlan(decoding: transfer.plan) else { continue }
-      try? await context.threads.folders.run { try PartialFolder.discard(plan) }
+      await cleanUp { [context] in try? await context.threads.folders.run { try PartialFolder.discard(plan) } }
     }
   }
 

@@ -84,7 +84,7 @@ extension Node {
       if let peer = peers[id] { return await peer.summary() }
     }
     ticketWaiters[invitation.id, default: []].append(waiter)
-    let timer = Task { [context] in
+    let timer = startTask { [context] in
       let left = invitation.expires > context.now ? invitation.expires - context.now : 0
       try await context.loop.sleep(for: .seconds(Int64(left)))
       self.expireTickets()
@@ -112,6 +112,6 @@ extension Node {
       ticketWaiters[id] = alive.isEmpty ? nil : alive
     }
     // A ticket is kept for a while after its end, so that somebody who comes late is told that it is expired.
-    Task { [context] in try? await context.database.deleteExpiredTickets(now: context.now) }
+    startTask { [context] in try? await context.database.deleteExpiredTickets(now: context.now) }
   }
 }

@@ -99,7 +99,7 @@ actor Peer {
   /// Takes over a link whose handshake is done, and reads it until it ends. `first` was read from it already.
   func attach(_ link: Link, first: LinkFrame? = nil) {
     guard !isStopped, !row.blocked, !isPaused else {
-      Task { await link.connection.close() }
+      startTask { await link.connection.close() }
       return
     }
     guard let link = seated(link) else {
@@ -109,16 +109,16 @@ actor Peer {
     links.append(link)
     if links.count > LinkPolicy.maximumPerPeer {
       let oldest = links[0]
-      Task { await self.detach(oldest, because: "there are too many") }
+      startTask { await self.detach(oldest, because: "there are too many") }
     }
     context.peerLog.note(
       .info, "linked", peer: row.alias,
       metadata: ["at": "\(link.connection.remoteName)", "dialled": "\(link.dialled != nil)"])
-    if let address = link.dialled { Task { await self.noteReached(address) } }
+    if let address = link.dialled { startTask { await self.noteReached(address) } }
     post(.linkUp(link))
     if let first { post(.frame(first, link)) }
-    Task { await self.read(link) }
-    Task { await self.keepAlive(link) }
+    startTask { await self.read(link) }
+    startTask { await self.keepAlive(link) }
   }
 
   private func read(_ link: Link) async {
@@ -226,7 +226,7 @@ actor Peer {
     work.append(item)
     guard !isWorking else { return }
     isWorking = true
-    Task { await self.drain() }
+    startTask { await self.drain() }
   }
 
   private func drain() async {
@@ -340,7 +340,7 @@ actor Peer {
   /// Begins to keep a link up.
   func run() {
     guard dialling == nil, !isStopped, !row.blocked else { return }
-    dialling = Task { await self.keepLinked() }
+    dialling = startTask { await self.keepLinked() }
   }
 
   /// Ends all links at once; nothing is sent or acted upon afterwards. Returning means that what was being committed is, so that the

@@ -19,7 +19,7 @@ extension Peer {
     deferred = next
     isFlushDue = false
     guard wasEmpty, !deferred.isEmpty else { return due != nil }
-    Task {
+    startTask {
       try? await context.loop.sleep(for: Self.commitPatience)
       isFlushDue = !deferred.isEmpty
       if isFlushDue { flush() }

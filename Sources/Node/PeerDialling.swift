@@ -95,7 +95,7 @@ actor Nudge {
       return
     }
     let timer = time.map { time in
-      Task {
+      startTask {
         if (try? await loop.sleep(for: time)) != nil { self.fire() }
       }
     }

@@ -30,7 +30,7 @@ extension Peer {
   func greet() {
     guard let link, machine.isConfirmed, greeting.take(over: scope(of: link)) else { return }
     // Where it finds no room it is still owed.
-    send(machine.hello) { _ in Task { await self.greetingFailed() } }
+    send(machine.hello) { _ in startTask { await self.greetingFailed() } }
   }
 
   private func greetingFailed() { greeting.markStale() }

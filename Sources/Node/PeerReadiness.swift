@@ -35,14 +35,14 @@ extension Peer {
           .unreachable, links.isEmpty ? "cannot reach \(row.alias)" : "\(row.alias) is there, but the session is not ready",
           hint: "is its node running? `pawl peers` shows when it was last seen")
       }
-      let timer = Task { [context] in
+      let timer = startTask { [context] in
         // One that was cancelled wakes nobody: it would cancel the timers of all others, and they it.
         if (try? await context.loop.sleep(for: min(remaining, .seconds(1)))) != nil { self.wakeReadiness() }
       }
       await withTaskCancellationHandler {
         await withCheckedContinuation { readinessWaiters.append($0) }
       } onCancel: {
-        Task { await self.wakeReadiness() }
+        startTask { await self.wakeReadiness() }
       }
       timer.cancel()
     }

@@ -13,7 +13,7 @@ extension Peer {
     isRelinkDue = true
     let wait = relinked.map { $0 + Self.relinkInterval - MonotonicClock.now } ?? .zero
     guard wait > .zero else { return relinkNow() }
-    Task {
+    startTask {
       if (try? await context.loop.sleep(for: wait)) != nil { self.relinkNow() }
     }
   }

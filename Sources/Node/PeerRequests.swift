@@ -42,7 +42,7 @@ extension Peer {
     let number = replies.number()
     let payload = message(number).payload
     let alias = row.alias
-    let timer = Task { [context] in
+    let timer = startTask { [context] in
       try await context.loop.sleep(for: Self.answerTime)
       self.answer(
         number, with: .failure(self.commitFailure ?? NodeError(.unreachable, "\(alias) did not answer", hint: "try again")))
@@ -51,10 +51,10 @@ extension Peer {
     return try await withTaskCancellationHandler {
       try await withCheckedThrowingContinuation { continuation in
         replies.wait(for: number, continuation)
-        send(payload) { error in Task { await self.answer(number, with: .failure(error)) } }
+        send(payload) { error in startTask { await self.answer(number, with: .failure(error)) } }
       }
     } onCancel: {
-      Task { await self.answer(number, with: .failure(CancellationError())) }
+      startTask { await self.answer(number, with: .failure(CancellationError())) }
     }
   }
 

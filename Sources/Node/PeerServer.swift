@@ -60,7 +60,7 @@ actor PeerServer {
     wants.append((want, session))
     guard !isAnswering else { return }
     isAnswering = true
-    Task { await self.answerWants() }
+    startTask { await self.answerWants() }
   }
 
   private func answerWants() async {
@@ -93,7 +93,7 @@ actor PeerServer {
       await desk.expect(grant.connection, key: key, owner: .server(peer.id))
       await tell(grant)
       guard let address = await peer.serverDials else { return }
-      Task { await self.dial(address, connection: grant.connection, key: key) }
+      startTask { await self.dial(address, connection: grant.connection, key: key) }
     }
   }
 
@@ -102,7 +102,7 @@ actor PeerServer {
 
   /// A grant that cannot be queued ends with its connection. The puller asks again on another one, at once or after ten seconds.
   private func tell(_ grant: Grant) async {
-    await peer.send(ControlMessage.grant(grant).payload) { _ in Task { await self.drop(grant.connection) } }
+    await peer.send(ControlMessage.grant(grant).payload) { _ in startTask { await self.drop(grant.connection) } }
   }
 
   private func drop(_ connection: ConnectionID) async {
@@ -140,15 +140,15 @@ actor PeerServer {
   /// A data connection is there; serves it until it ends.
   func adopt(_ stream: TCPStream, as connection: ConnectionID) {
     guard !isStopped, streams[connection] == nil else {
-      Task { await stream.close() }
+      startTask { await stream.close() }
       return
     }
     machine.opened(connection, at: MonotonicClock.now)
     streams[connection] = stream
     let nudge = Nudge(loop: context.loop)
     nudges[connection] = nudge
-    Task { await self.pump(connection, stream, nudge) }
-    Task { await self.watch(connection, stream) }
+    startTask { await self.pump(connection, stream, nudge) }
+    startTask { await self.watch(connection, stream) }
   }
 
   /// Ends data connections over addresses that this machine no longer has.
@@ -258,7 +258,7 @@ actor PeerServer {
       line.ahead.append(
         Sealing(
           job: job,
-          task: Task {
+          task: startTask {
             do {
               try await pool.run { try source.fill(frame, for: job, piece: piece) }
             } catch let error as StoreError where error.code == .sourceTouched {

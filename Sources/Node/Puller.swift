@@ -83,7 +83,7 @@ actor Puller {
   func start(known: SignedManifest?) async {
     progress(PullProgress(phase: .asking, source: await peer.row.alias))
     if let known { await accept(known) }
-    ticking = Task { await self.tick() }
+    ticking = startTask { await self.tick() }
     await peer.beginWaiting()
     isWaiting = true
     if finished.isSettled { stopWaiting() }
@@ -124,7 +124,7 @@ actor Puller {
     for task in rehashing.values { task.cancel() }
     let open = streams
     streams = [:]
-    for stream in open.values { Task { await stream.close() } }
+    for stream in open.values { startTask { await stream.close() } }
     for resume in parked { resume() }
     parked = []
   }
@@ -133,7 +133,7 @@ actor Puller {
   private func stopWaiting() {
     guard isWaiting else { return }
     isWaiting = false
-    Task { await peer.endWaiting() }
+    startTask { await peer.endWaiting() }
   }
 
   /// Waits until nothing of this pull is on a worker thread any more, whether the calling task is canceled or not: afterwards
@@ -157,7 +157,7 @@ actor Puller {
     events.append(event)
     guard !isDraining else { return }
     isDraining = true
-    Task { await self.drain() }
+    startTask { await self.drain() }
   }
 
   private func drain() async {
@@ -180,7 +180,7 @@ actor Puller {
     switch action {
     case .send(_, let want):
       if let key = want.connectionKey { await desk.expect(want.connection, key: key, owner: .puller(transfer)) }
-      await peer.send(ControlMessage.want(want).payload) { error in Task { await self.cancel(error) } }
+      await peer.send(ControlMessage.want(want).payload) { error in startTask { await self.cancel(error) } }
     case .open(_, let connection, let key):
       unopened[connection] = key
       await openWhatIsMissing()
@@ -250,7 +250,7 @@ actor Puller {
   private func verify(leafList bytes: [UInt8], file: Int) {
     guard let manifest else { return }
     let layout = manifest.layout(of: file), root = manifest.files[file].root
-    Task {
+    startTask {
       let list = try? await context.threads.open.run { try LeafList(verifying: bytes.span, layout: layout, root: root) }
       self.post(.leafList(file: file, list))
     }
@@ -259,7 +259,7 @@ actor Puller {
   private func rehash(_ file: Int, _ leaves: LeafList) {
     guard let manifest, let site else { return }
     jobs += 1
-    rehashing[file] = Task {
+    rehashing[file] = startTask {
       let chunks = try? await site.partial.rehash(file: file, on: context.threads.hashing) {
         $0 < leaves.leaves.count && leaves.leaves[$0] == $1
       }
@@ -283,7 +283,7 @@ actor Puller {
     guard !unopened.isEmpty, let address = await peer.pullerDials else { return }
     let missing = unopened
     unopened = [:]
-    for (connection, key) in missing { Task { await self.dial(address, connection, key) } }
+    for (connection, key) in missing { startTask { await self.dial(address, connection, key) } }
   }
 
   private func dial(_ address: SocketAddress, _ connection: ConnectionID, _ key: SecretBox) async {
@@ -295,13 +295,13 @@ actor Puller {
   /// A data connection is there, whoever dialled it; reads it until it ends.
   func adopt(_ stream: TCPStream, as connection: ConnectionID) {
     guard !finished.isSettled, streams[connection] == nil else {
-      Task { await stream.close() }
+      startTask { await stream.close() }
       return
     }
     streams[connection] = stream
     unopened[connection] = nil
     post(.connectionOpened(connection))
-    Task { await self.read(stream, connection) }
+    startTask { await self.read(stream, connection) }
   }
 
   private func read(_ stream: TCPStream, _ connection: ConnectionID) async {
@@ -354,7 +354,7 @@ actor Puller {
 
   /// Waits for the next grant, or a while.
   private func park() async {
-    let timer = Task { [context] in
+    let timer = startTask { [context] in
       if (try? await context.loop.sleep(for: .milliseconds(200))) != nil { self.wakeParked() }
     }
     await withCheckedContinuation { (waiter: CheckedContinuation<Void, Never>) in parked.append { waiter.resume() } }
@@ -370,7 +370,7 @@ actor Puller {
   private func work(on frame: Frame, _ ticket: FrameTicket) {
     jobs += 1
     let partial = site?.partial
-    Task {
+    startTask {
       let result = await FrameJob.run(frame, ticket, partial: partial, on: context.threads.open)
       self.done(ticket, result)
     }

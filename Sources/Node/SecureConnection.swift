@@ -51,7 +51,7 @@ actor SecureConnection: Connection {
     queued += frame.bytes
     if !isWriting {
       isWriting = true
-      Task { await self.writeQueued() }
+      startTask { await self.writeQueued() }
     }
   }
 
@@ -96,7 +96,7 @@ extension SecureConnection {
   /// Waits until what is queued has gone out, or long enough; in a canceled task too.
   private func flush() async {
     let deadline = Deadline.after(Self.flushTime)
-    let timer = Task {
+    let timer = startTask {
       if (try? await loop.sleep(until: deadline)) != nil { self.wakeWaiters() }
     }
     while isWriting, failure == nil, !deadline.isPast { await withCheckedContinuation { waiters.append($0) } }

@@ -86,11 +86,14 @@ import Testing
       }
       let puller = try #require(await laptop.node.pulls.values.first)
       let isQuiet = Sum()
+      let (begun, hasBegun) = AsyncStream.makeStream(of: Void.self)
       let waiting = Task {
         withUnsafeCurrentTask { $0?.cancel() }
+        hasBegun.yield()
         await puller.quiesce()
         isQuiet.add(1)
       }
+      for await _ in begun { break }
       let before = try await laptop.loop.run { Self.threadSeconds }
       // A fifth of a second of this thread's work; a loop that spins does as much meanwhile.
       let start = Self.threadSeconds
