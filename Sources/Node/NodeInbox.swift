@@ -10,7 +10,7 @@ internal import Transfer
 ///
 /// Nothing here waits for the disk, since a peer's session waits for it. Messages of a transfer and answers count at once, in order;
 /// their bounds are those of who gets them. Questions stand in a line of the peer's own, and are dropped where it is full: who asked
-/// asks again. Of what a peer says of itself the newest waits, and is never dropped.
+/// asks again. What a peer says of itself counts at once, too; that it is stored waits, for the last word alone.
 extension Node: PeerInbox {
   func deliver(_ payload: Delivered, from peer: Peer, over scope: AddressScope) async {
     // Revoked, blocked or paired anew while this was on its way.
@@ -29,7 +29,7 @@ extension Node: PeerInbox {
     }
     switch message {
     case .hello(let hello):
-      await peer.greetings.put { if await self.isLive(peer) { await self.greeted(hello, by: peer, over: scope) } }
+      await greeted(hello, by: peer, over: scope)
     case .catalogRequest(let request): await queue(from: peer) { await self.answer(request, to: peer) }
     case .resolve(let request): await queue(from: peer) { await self.answer(request, to: peer) }
     case .catalog(let catalog): await peer.answer(catalog.request, with: .success(message))
@@ -59,7 +59,8 @@ extension Node: PeerInbox {
   private func greeted(_ hello: Hello, by peer: Peer, over scope: AddressScope) async {
     guard let card = try? Card(name: hello.name, addresses: hello.addresses.compactMap { try? PeerAddress($0) }) else { return }
     await peer.adopt(card, toldOver: scope)
-    await peer.saveCard(name: card.name)
+    await peer.note(name: card.name)
+    await peer.greetings.put { if await self.isLive(peer) { await peer.saveCardIfDue() } }
   }
 
   // MARK: Catalog

@@ -63,7 +63,7 @@ actor Peer {
   let nudge: Nudge
   /// Questions of the peer that wait for their answers.
   nonisolated let queries: DeliveryLine
-  /// What the peer says of itself, on its way to the store.
+  /// That what the peer says of itself is stored.
   nonisolated let greetings: DeliveryLine
   var replies = ReplyDesk()
   /// What the machine has done and the store has not.

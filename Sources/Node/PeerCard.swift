@@ -14,14 +14,11 @@ extension Peer {
       origins: origins, own: OwnListeners(listening: inbox.listening, interfaces: context.network.interfaces()))
   }
 
-  /// Stores what the peer says of itself, once ``adopt(_:toldOver:)`` has taken it in. What is stored already costs nothing; what
-  /// comes too often is stored with a later tick.
-  func saveCard(name: String) async {
-    unsavedName = name
-    await saveCardIfDue()
-  }
+  /// Takes note of what the peer calls itself, once ``adopt(_:toldOver:)`` has taken its addresses in.
+  func note(name: String) { unsavedName = name }
 
-  /// Stores what is not stored yet, as often as that may be.
+  /// Stores what is not stored yet, as often as that may be. What is stored already costs nothing; what comes too often is stored with a
+  /// later tick.
   func saveCardIfDue() async {
     guard !isStopped, let name = unsavedName else { return }
     let texts = origins.texts(of: addresses)
