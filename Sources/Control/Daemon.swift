@@ -2,6 +2,7 @@ internal import API
 internal import EventLoop
 internal import FoundationEssentials
 internal import Logging
+internal import Node
 internal import ServiceLifecycle
 internal import Store
 internal import UnixSignals
@@ -24,6 +25,7 @@ public enum Daemon {
     _ options: DaemonOptions, environment: [String: String]? = nil,
     makeNode: @escaping MakeNode = standardNode, onReady: @escaping @Sendable (ReadyLine) -> Void
   ) async throws {
+    Node.prepareMemory()
     let environment = environment ?? ProcessInfo.processInfo.environment
     let locations: Locations
     do { locations = try Locations.resolve(environment: environment) } catch {

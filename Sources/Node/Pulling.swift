@@ -137,7 +137,8 @@ extension Node {
     context.logger.info(
       "placed", metadata: ["artifact": "\(manifest.name.text)", "version": "\(manifest.version)", "files": "\(there.count)"])
     return Delivery(
-      manifest: manifest, holding: number, path: path, placed: there, skipped: outcome.skipped, warnings: outcome.warnings)
+      manifest: manifest, holding: number, path: path, placed: there, skipped: outcome.skipped, warnings: outcome.warnings,
+      bytes: outcome.bytes)
   }
 
   private func readBack(
@@ -186,8 +187,7 @@ struct Delivery: Sendable {
   let placed: [PlacedFile]
   let skipped: [String]
   let warnings: [String]
-
-  var bytes: UInt64 { placed.reduce(0) { $0 + manifest.files[$1.index].sizeBytes } }
+  let bytes: UInt64
 
   /// What is told of each file; `verified` are those that were read back and are what the manifest says: for them its hash is
   /// one that was computed here.
