@@ -26,7 +26,7 @@ public enum Daemon {
     _ options: DaemonOptions, environment: [String: String]? = nil,
     makeNode: @escaping MakeNode = standardNode, onReady: @escaping @Sendable (ReadyLine) -> Void
   ) async throws {
-    Node.saveAddressSpace()
+    Node.prepareMemory()
     let environment = environment ?? ProcessInfo.processInfo.environment
     let locations: Locations
     do { locations = try Locations.resolve(environment: environment) } catch {

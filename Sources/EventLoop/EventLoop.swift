@@ -46,7 +46,7 @@ public final class EventLoop: SerialExecutor {
   nonisolated(unsafe) let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: readSize, alignment: 16)
   nonisolated(unsafe) private var resources: [ObjectIdentifier: any LoopResource] = [:]
   nonisolated(unsafe) private var isStopping = false
-  nonisolated(unsafe) private var turns: TurnWatch
+  nonisolated(unsafe) private var turns = TurnWatch()
   let timers: LoopTimers
 
   /// Starts the loop. It lives until ``stop()``.
@@ -54,7 +54,6 @@ public final class EventLoop: SerialExecutor {
     ignoreSIGPIPE()
     timers = LoopTimers(loop: raw)
     precondition(uv_loop_init(raw) == 0, "no descriptors left for an event loop")
-    turns = TurnWatch(raw)
     precondition(uv_async_init(raw, wakeUp, nil) == 0, "no descriptors left for an event loop")
     uv_prepare_init(raw, prepare)
     prepare.pointee.data = Unmanaged.passUnretained(self).toOpaque()
@@ -112,12 +111,12 @@ public final class EventLoop: SerialExecutor {
     }
   }
 
-  /// On the loop. The longest time since the last call that the loop worked without looking at its sockets and timers.
+  /// On the loop. The longest time since the last call that the loop computed without looking at its sockets and timers.
   public func takeLongestTurn() -> Duration { turns.take() }
 
   /// In libuv's prepare phase: after timers and callbacks, right before the loop polls.
   fileprivate func runJobs() {
-    defer { turns.end(raw) }
+    defer { turns.end() }
     var batch = inbox.withLock { inbox in
       inbox.isWakeUpSent = false
       return takeAll(&inbox.work)

@@ -1,31 +1,24 @@
-internal import CUV
+internal import Glibc
 
-/// Measures how long a loop works between two waits for its sockets: what a worker should have done shows here.
+/// Measures how long a loop computes between two looks at its sockets and timers: what a worker should have done shows here.
+///
+/// It counts the thread's own processor time, so that a busy machine is not taken for a busy loop.
 struct TurnWatch {
-  /// When the last turn ended, and how long the loop had waited in all by then, in nanoseconds.
-  private var ended: UInt64
-  private var idle: UInt64 = 0
-  private var longest: UInt64 = 0
+  private var ended = Duration.zero
+  private var longest = Duration.zero
 
-  /// A watch over a loop that has not run yet.
-  init(_ loop: UnsafeMutablePointer<uv_loop_t>) {
-    _ = loop_measure_idle_time(loop)
-    ended = uv_hrtime()
-  }
-
-  /// Right before the loop polls.
-  mutating func end(_ loop: UnsafeMutablePointer<uv_loop_t>) {
-    let (now, waited) = (uv_hrtime(), uv_metrics_idle_time(loop))
-    // Both clocks are read one after the other: never below zero.
-    let busy = now &- ended
-    longest = max(longest, busy &- min(busy, waited &- idle))
-    ended = now
-    idle = waited
+  /// On the loop's thread, right before the loop polls.
+  mutating func end() {
+    var now = timespec()
+    guard clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now) == 0 else { return }
+    let time = Duration.seconds(now.tv_sec) + .nanoseconds(now.tv_nsec)
+    longest = max(longest, time - ended)
+    ended = time
   }
 
   /// The longest turn since the last call.
   mutating func take() -> Duration {
-    defer { longest = 0 }
-    return .nanoseconds(longest)
+    defer { longest = .zero }
+    return longest
   }
 }

@@ -41,7 +41,7 @@ actor DeliveryLine {
   private func begin() {
     guard !isWorking else { return }
     isWorking = true
-    Task { await self.work() }
+    startTask { await self.work() }
   }
 
   private func work() async {

@@ -37,7 +37,7 @@ final class FairQueue: Sendable {
   func enter(until deadline: Deadline = .never, on loop: EventLoop, whenWaiting: () -> Void = {}) async throws {
     guard let turn = try claim() else { return }
     whenWaiting()
-    let timer = Task {
+    let timer = startTask {
       guard (try? await loop.sleep(until: deadline)) != nil, self.withdraw(turn) else { return }
       turn.place.settle(.success(false))
     }

@@ -208,7 +208,7 @@ public actor Node {
     for peer in loaded.sorted(by: { $0.row.lastSeen ?? 0 > $1.row.lastSeen ?? 0 }) { await peers[peer.row.id]?.run() }
     await readBacks.resume()
     await holdPlacements()
-    Task { await self.finishPlacements() }
+    startTask { await self.finishPlacements() }
   }
 
   /// Makes a peer live; the caller runs it. One that is blocked is only known.

@@ -103,7 +103,7 @@ actor Peer {
       return
     }
     guard let link = seated(link) else {
-      Task { await link.connection.close() }
+      startTask { await link.connection.close() }
       return
     }
     links.append(link)

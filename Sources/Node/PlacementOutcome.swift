@@ -9,6 +9,8 @@ struct PlacementOutcome: Sendable {
   let skipped: [String]
   /// The records of the delivery's files.
   let records: [HoldingFile]
+  /// The bytes of the files that are there.
+  let bytes: UInt64
   /// What the user should know of the files, a line each.
   let warnings: [String]
 
@@ -22,6 +24,7 @@ struct PlacementOutcome: Sendable {
         index: file.index, path: file.path, sizeBytes: manifest.files[file.index].sizeBytes,
         expected: manifest.files[file.index].sha256)
     }
+    bytes = there.reduce(0) { $0 + manifest.files[$1.index].sizeBytes }
     var findings = PlacedFindings()
     for file in there { findings.add(file, manifest.files[file.index]) }
     warnings = findings.warnings

@@ -132,7 +132,7 @@ extension Node {
   private func start(_ job: PullJob) -> PullJob {
     pullJobs[job.identity] = job
     job.before = pullsByPlace[job.identity.place]?.work
-    job.work = Task { await self.run(job) }
+    job.work = startTask { await self.run(job) }
     pullsByPlace[job.identity.place] = job
     return job
   }
@@ -152,7 +152,7 @@ extension Node {
       job.before = nil
     }
     try goOn(job)
-    let admission = Task { [pullQueue, context, listeners = job.listeners] in
+    let admission = startTask { [pullQueue, context, listeners = job.listeners] in
       try await pullQueue.enter(on: context.loop) { listeners.report(PullProgress(phase: .waiting)) }
     }
     job.admission = admission

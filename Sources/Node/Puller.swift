@@ -225,7 +225,7 @@ actor Puller {
     // Counted as a job: what it leaves on the disk is known before anybody decides what becomes of it.
     jobs += 1
     // Apart, since the caller still holds the manifest's bytes.
-    Task {
+    startTask {
       await self.prepare(manifest, for: destination)
       self.jobEnded()
     }

@@ -138,7 +138,7 @@ extension Node {
       "placed", metadata: ["artifact": "\(manifest.name.text)", "version": "\(manifest.version)", "files": "\(there.count)"])
     return Delivery(
       manifest: manifest, holding: number, path: path, placed: there,
-      skipped: outcome.skipped + site.partial.foldersLeftAlone, warnings: outcome.warnings)
+      skipped: outcome.skipped + site.partial.foldersLeftAlone, warnings: outcome.warnings, bytes: outcome.bytes)
   }
 
   /// Waits for the read-back of a delivery, unless it is large and nobody asked for that. Returns the files that could not be
@@ -192,8 +192,7 @@ struct Delivery: Sendable {
   let placed: [PlacedFile]
   let skipped: [String]
   let warnings: [String]
-
-  var bytes: UInt64 { placed.reduce(0) { $0 + manifest.files[$1.index].sizeBytes } }
+  let bytes: UInt64
 
   /// What is told of each file; `verified` are those that were read back and are what the manifest says: for them its hash is
   /// one that was computed here.

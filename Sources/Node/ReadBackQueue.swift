@@ -82,7 +82,7 @@ actor ReadBackQueue {
     jobs.append(job)
     if working < Self.workers {
       working += 1
-      Task { await self.work() }
+      startTask { await self.work() }
     }
     return job
   }

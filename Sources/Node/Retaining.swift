@@ -25,7 +25,7 @@ extension Node {
   func beginRetaining() {
     let now = MonotonicClock.now
     guard !retaining.isWorking, retaining.last.map({ now - $0 >= Retaining.interval }) ?? true else { return }
-    Task { await self.retain(at: now) }
+    startTask { await self.retain(at: now) }
   }
 
   /// One pass. Every slice is a transaction of its own, so a stop between two of them is fine.

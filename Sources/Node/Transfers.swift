@@ -207,12 +207,12 @@ extension Node {
       hint: "remove the folder, and then once more: pawl cancel \(puller.transfer.hex.prefix(8))")
   }
 
-  /// Removes what there is of an abandoned pull, in a task of its own: that of the pull may be canceled too. What cannot be
+  /// Removes what there is of an abandoned pull, whose own task may be canceled. What cannot be
   /// removed stays on record.
   func discard(abandoned puller: Puller) async {
     let id = puller.transfer.bytes
     let site = await puller.site
-    await Task { [context] in
+    await cleanUp { [context] in
       do {
         if try await context.database.transfer(id) != nil {
           try await context.database.setTransferState(id, .failed, reason: Self.canceled)
@@ -222,7 +222,7 @@ extension Node {
       } catch {
         context.logger.error("a canceled pull was not removed", metadata: ["error": "\(error)"])
       }
-    }.value
+    }
   }
 
   private static let canceled = "canceled; its partial folder is still to be removed"

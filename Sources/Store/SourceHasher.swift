@@ -32,8 +32,8 @@ extension SourceScanner {
   }
 
   /// Hashes every file of a tree on the pool's threads; the result is in the tree's order. Cancelling the task ends it
-  /// after the slices under way.
-  public static func hash(
+  /// after the slices under way. Not where the caller runs: 100,000 results are more than a loop should move about.
+  @concurrent public static func hash(
     _ tree: ScannedTree, chunkBytes: Int, pool: WorkerPool, threads: Int = 2,
     progress: @escaping @Sendable (Int) -> Void = { _ in }
   ) async throws -> [HashedFile] {
