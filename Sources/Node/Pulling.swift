@@ -86,7 +86,8 @@ extension Node {
       return error
     }
     try? await context.database.setTransferState(id, .waiting)
-    guard !hasNothing, let failure = error as? NodeError, let kept = await puller.site?.partial.path else { return error }
+    // Nothing of a peer that was revoked is kept.
+    guard !hasNothing, let failure = error as? NodeError, failure.code != .notAllowed, let kept = await puller.site?.partial.path else { return error }
     return NodeError(
       failure.code, failure.message, hint: (failure.hint.map { "\($0); " } ?? "") + "what has arrived is kept in \(kept)")
   }
