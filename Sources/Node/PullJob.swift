@@ -125,6 +125,10 @@ extension Node {
       await end(job, because: error)
       // While another pull is in its place it has done nothing, and there is nothing to wait for.
       if job.puller != nil { await job.work?.value }
+      // What was being placed is there, and nobody is left to ask for its read-back.
+      if case .success(let outcome)? = job.outcome.result, !outcome.delivery.placed.isEmpty {
+        await readBacks.enqueue(outcome.delivery.holding)
+      }
       throw error
     }
   }
@@ -152,9 +156,8 @@ extension Node {
       job.before = nil
     }
     try goOn(job)
-    let admission = startTask { [pullQueue, context, listeners = job.listeners] in
-      try await pullQueue.enter(on: context.loop) { listeners.report(PullProgress(phase: .waiting)) }
-    }
+    let listeners = job.listeners
+    let admission = startTask { try await self.admit(listeners) }
     job.admission = admission
     do { try await admission.value } catch is FairQueue.Full {
       throw NodeError(
@@ -175,6 +178,11 @@ extension Node {
       try await puller.completion()
       return (try await self.place(puller), puller)
     }
+  }
+
+  /// Takes a place among the pulls at once.
+  private func admit(_ listeners: PullListeners) async throws {
+    try await pullQueue.enter(on: context.loop) { listeners.report(PullProgress(phase: .waiting)) }
   }
 
   private func goOn(_ job: PullJob) throws {

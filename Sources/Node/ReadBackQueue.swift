@@ -31,6 +31,9 @@ actor ReadBackQueue {
   static let busyTries = 5
   static let busyPause = Duration.seconds(1)
 
+  /// After a failure of the state.
+  private let retryTime: Duration
+
   nonisolated let context: NodeContext
   nonisolated var unownedExecutor: UnownedSerialExecutor { context.loop.asUnownedSerialExecutor() }
 
@@ -39,7 +42,10 @@ actor ReadBackQueue {
   private var working = 0
   private let stopped = Flag()
 
-  init(context: NodeContext) { self.context = context }
+  init(context: NodeContext, retryTime: Duration = .seconds(60)) {
+    self.context = context
+    self.retryTime = retryTime
+  }
 
   /// Takes up what an earlier run of the node left.
   func resume() async {
@@ -93,14 +99,22 @@ actor ReadBackQueue {
       do {
         if try await advance(job) { finish(job, .success(job.found)) }
       } catch {
+        finish(job, .failure(error))
         if !stopped.isSet {
           context.logger.error("a delivery was not read back", metadata: ["error": "\(error)"])
+          let holding = job.holding
+          Task { await self.tryAgain(holding) }
         }
-        finish(job, .failure(error))
       }
       job.isTaken = false
     }
     working -= 1
+  }
+
+  /// The state could not be read or written, perhaps for want of room: what is owed is taken up once more.
+  private func tryAgain(_ holding: Int64) async {
+    guard (try? await context.loop.sleep(for: retryTime)) != nil else { return }
+    enqueue(holding)
   }
 
   private func next() -> ReadBackJob? {

@@ -4,11 +4,11 @@ import Foundation
 import Glibc
 import Primitives
 import Session
-import Store
 import Testing
 import Transfer
 
 @testable import Node
+@testable import Store
 
 /// What is said of a file's hash, and by whom it was computed.
 @Suite(.timeLimit(.minutes(3))) struct NodeReadBackTests {
@@ -166,6 +166,38 @@ import Transfer
         #expect(try await found("model", at: laptop, reading: true) == [.changed, .verified])
       }
       #expect(house.bytes("in/model/a.bin") == pattern(100_000, seed: 1), "it is the user's, and stays")
+    }
+  }
+
+  @Test func aPullThatIsGivenUpWhileItPlacesIsReadBackAllTheSame() async throws {
+    try await withHouse { house in
+      let (studio, laptop) = (try await house.start("studio"), try await house.start("laptop"))
+      try await house.pair(studio, laptop)
+      _ = try await studio.share(try house.file("out/a.bin", pattern(100_000)), name: "model", toAll: true)
+      let places = Promise<Void>()
+      let task = Task {
+        try await laptop.pull("studio/model", into: "\(house.path)/in") { progress in
+          if progress.phase == .placing { places.settle(.success(())) }
+        }
+      }
+      try await places.value()
+      task.cancel()
+      _ = await task.result
+      try await eventually("it is read back", on: house.loop) { try await states("model", at: laptop) == [.verified] }
+    }
+  }
+
+  @Test func aStateThatCannotBeWrittenForAWhilePutsTheReadBackOff() async throws {
+    try await withHouse { house in
+      let laptop = try await house.start("laptop")
+      let database = laptop.node.context.database
+      let holding = try await deliver("small", at: laptop, in: house, sizeBytes: 10)
+      _ = try await database.number(
+        "CREATE TRIGGER full BEFORE UPDATE ON holding_file BEGIN SELECT RAISE(ABORT, 'full'); END")
+      let queue = ReadBackQueue(context: laptop.node.context, retryTime: .milliseconds(50))
+      await #expect(throws: StoreError.self) { _ = try await queue.outcome(of: holding) { _ in } }
+      _ = try await database.number("DROP TRIGGER full")
+      try await eventually("it is read back", on: house.loop) { try await states("small", at: laptop) == [.verified] }
     }
   }
 
