@@ -202,6 +202,26 @@ func transfer(_ byte: UInt8, peer: UInt8 = 1, plan: [UInt8] = [], state: Transfe
     await state.database.close()
   }
 
+  @Test func recordingADeliveryLooksAtNoOther() async throws {
+    let state = try State()
+    try await state.pair(1)
+    let database = state.database
+    let holding = Holding(
+      digest: digest(1), name: "lora", version: 1, publisher: node(1), peer: node(1), path: "/d/lora", delivered: 7)
+    func files(_ names: [String]) -> [HoldingFile] {
+      names.enumerated().map { HoldingFile(index: $0, path: "/d/lora/\($1)", sizeBytes: 1, expected: digest(UInt8($0))) }
+    }
+    let first = try await database.recordDelivery(transfer: nil, holding: holding, files: files(["a", "b"]))
+    let plans = try await QueryPlans.of(database) {
+      _ = try await database.recordDelivery(transfer: [9], holding: holding, files: files(["b", "c"]))
+    }
+    #expect(plans.unbounded.isEmpty, "\(plans.steps)")
+    #expect(try await database.holdings().map(\.id).contains(first), "one of its files is as it was")
+    _ = try await database.recordDelivery(transfer: nil, holding: holding, files: files(["a"]))
+    #expect(try await !database.holdings().map(\.id).contains(first))
+    await database.close()
+  }
+
   @Test func pullingTheSamePathsAgainReplacesTheirRecord() async throws {
     let state = try State()
     let holding = Holding(
