@@ -1,3 +1,13 @@
+/// How the audience of a version that is shared comes about.
+public enum AudienceScope: String, Codable, Hashable, Sendable, CaseIterable {
+  /// A new version begins with the audience of the one before.
+  case inherited
+  /// A new version is for nobody but those who are named.
+  case onlyThis = "only_this"
+  /// As inherited, and those who are named may have every version of the name.
+  case allVersions = "all_versions"
+}
+
 /// Fields of `share`.
 public struct ShareRequest: RequestFields {
   /// The word in ``to`` that means every peer, now and later.
@@ -11,16 +21,21 @@ public struct ShareRequest: RequestFields {
   public var to: [String]
   /// A note that goes with this version.
   public var note: String?
+  /// How the version's audience comes about.
+  public var scope: AudienceScope
 
   /// Fields of `share`.
-  public init(path: String, name: String? = nil, to: [String] = [], note: String? = nil) {
+  public init(
+    path: String, name: String? = nil, to: [String] = [], note: String? = nil, scope: AudienceScope = .inherited
+  ) {
     self.path = path
     self.name = name
     self.to = to
     self.note = note
+    self.scope = scope
   }
 
-  enum CodingKeys: String, CodingKey, CaseIterable { case path, name, to, note }
+  enum CodingKeys: String, CodingKey, CaseIterable { case path, name, to, note, scope }
 
   /// Reads the fields; all but `path` may be left out.
   public init(from decoder: any Decoder) throws {
@@ -29,6 +44,7 @@ public struct ShareRequest: RequestFields {
     name = try fields.decodeIfPresent(String.self, forKey: .name)
     to = try fields.decodeIfPresent([String].self, forKey: .to) ?? []
     note = try fields.decodeIfPresent(String.self, forKey: .note)
+    scope = try fields.decodeIfPresent(AudienceScope.self, forKey: .scope) ?? .inherited
   }
 }
 
@@ -36,11 +52,23 @@ public struct ShareRequest: RequestFields {
 public struct UnshareRequest: RequestFields {
   /// `NAME`, all versions, or `NAME@vN`.
   public var artifact: String
+  /// Aliases to take out of its audience, or `all`; empty: it is withdrawn.
+  public var from: [String]
 
   /// Fields of `unshare`.
-  public init(artifact: String) { self.artifact = artifact }
+  public init(artifact: String, from: [String] = []) {
+    self.artifact = artifact
+    self.from = from
+  }
 
-  enum CodingKeys: String, CodingKey, CaseIterable { case artifact }
+  enum CodingKeys: String, CodingKey, CaseIterable { case artifact, from }
+
+  /// Reads the fields; all but `artifact` may be left out.
+  public init(from decoder: any Decoder) throws {
+    let fields = try decoder.container(keyedBy: CodingKeys.self)
+    artifact = try fields.decode(String.self, forKey: .artifact)
+    from = try fields.decodeIfPresent([String].self, forKey: .from) ?? []
+  }
 }
 
 /// Fields of `show`.

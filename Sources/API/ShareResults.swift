@@ -41,13 +41,15 @@ public struct ShareResult: ResultBody {
   public var unchanged: Bool
   /// Aliases that may see and pull it now, or `all`; empty: nobody yet.
   public var audience: [String]
+  /// The versions that those who were named may pull because of this.
+  public var opened: [UInt32]
   /// What a user should know, one line each: empty folders that are not carried.
   public var warnings: [String]
 
   /// A published version.
   public init(
     artifact: String, version: UInt32, digest: String, files: [FileEntry], bytes: UInt64, unchanged: Bool = false,
-    audience: [String], warnings: [String] = []
+    audience: [String], opened: [UInt32] = [], warnings: [String] = []
   ) {
     self.artifact = artifact
     self.version = version
@@ -56,6 +58,7 @@ public struct ShareResult: ResultBody {
     self.bytes = bytes
     self.unchanged = unchanged
     self.audience = audience
+    self.opened = opened
     self.warnings = warnings
   }
 }
@@ -64,13 +67,16 @@ public struct ShareResult: ResultBody {
 public struct UnshareResult: ResultBody {
   /// The artifact's name.
   public var artifact: String
-  /// The versions that were withdrawn.
+  /// The versions that were withdrawn, or whose audience became smaller.
   public var versions: [UInt32]
+  /// Who may not have them any more, by alias, or `all`; empty: nobody may, they are withdrawn.
+  public var from: [String]
 
-  /// What was withdrawn.
-  public init(artifact: String, versions: [UInt32]) {
+  /// What was withdrawn, or from whom.
+  public init(artifact: String, versions: [UInt32], from: [String] = []) {
     self.artifact = artifact
     self.versions = versions
+    self.from = from
   }
 }
 
@@ -92,11 +98,13 @@ public struct ArtifactSummary: Codable, Hashable, Sendable {
   public var note: String
   /// Ours: aliases that may see and pull it, or `all`. A peer's: nil.
   public var audience: [String]?
+  /// Ours: whether its files are there to be served. A peer's: nil.
+  public var state: SourceState?
 
   /// An artifact.
   public init(
     artifact: String, version: UInt32, digest: String, files: Int, bytes: UInt64, created: UInt64, note: String = "",
-    audience: [String]? = nil
+    audience: [String]? = nil, state: SourceState? = nil
   ) {
     self.artifact = artifact
     self.version = version
@@ -106,7 +114,18 @@ public struct ArtifactSummary: Codable, Hashable, Sendable {
     self.created = created
     self.note = note
     self.audience = audience
+    self.state = state
   }
+}
+
+/// Whether a version that we share can be served.
+public enum SourceState: String, Codable, Hashable, Sendable {
+  /// As far as is known, its files are what was shared.
+  case current
+  /// A file is not what was shared any more.
+  case changed
+  /// A file is not there any more.
+  case gone
 }
 
 /// Answer to `ls`.

@@ -3,13 +3,15 @@ internal import Artifact
 internal import Node
 internal import Primitives
 internal import Session
+internal import Store
 
 extension NodeAdapter {
   func share(_ request: ShareRequest, replies: Replies) async throws -> ShareResult {
     try await translating {
       let asked = ShareCommand(
         path: request.path, name: request.name, to: request.to.filter { $0 != ShareRequest.everyone },
-        toAll: request.to.contains(ShareRequest.everyone), note: request.note ?? "")
+        toAll: request.to.contains(ShareRequest.everyone), note: request.note ?? "",
+        rule: AudienceRule(request.scope))
       let shared = try await node.share(asked) { hashed, total in
         replies.progress(Progress(phase: .hashing, bytes: UInt64(hashed), bytesTotal: total))
       }
@@ -17,14 +19,14 @@ extension NodeAdapter {
         artifact: shared.name, version: UInt32(clamping: shared.version), digest: shared.digest,
         files: shared.files.map(FileEntry.init), bytes: shared.files.reduce(0) { $0 + $1.sizeBytes },
         unchanged: !shared.isNew, audience: shared.isForAll ? [ShareRequest.everyone] : shared.audience,
-        warnings: shared.warnings)
+        opened: request.to.isEmpty ? [] : shared.opened.map { UInt32(clamping: $0) }, warnings: shared.warnings)
     }
   }
 
   func unshare(_ request: UnshareRequest) async throws -> UnshareResult {
     try await translating {
-      let (name, versions) = try await node.unshare(request.artifact)
-      return UnshareResult(artifact: name, versions: versions.map { UInt32(clamping: $0) })
+      let (name, versions) = try await node.unshare(request.artifact, from: request.from)
+      return UnshareResult(artifact: name, versions: versions.map { UInt32(clamping: $0) }, from: request.from)
     }
   }
 
@@ -36,7 +38,8 @@ extension NodeAdapter {
         artifacts: entries.map { entry in
           ArtifactSummary(
             artifact: entry.name, version: UInt32(clamping: entry.version), digest: entry.digest, files: entry.files,
-            bytes: entry.bytes, created: entry.created, note: entry.note, audience: entry.audience)
+            bytes: entry.bytes, created: entry.created, note: entry.note, audience: entry.audience,
+            state: entry.state.map(API.SourceState.init))
         })
     }
   }
@@ -87,10 +90,34 @@ extension NodeAdapter {
           .integrity, "\(result.wrong) of \(result.files.count) files are not what they should be",
           // Ours are at fault only where all that is wrong is ours.
           hint: result.files.contains { $0.state.isWrong && $0.publisher != nil }
-            ? "pull again with --conflict overwrite" : "share again what was meant to change", checked: result)
+            ? "pull again with --conflict overwrite"
+            : "share again what was meant to change; withdraw a version that cannot be served any more: pawl unshare NAME@vN",
+          checked: result)
       }
       return result
     }
+  }
+}
+
+extension AudienceRule {
+  init(_ scope: AudienceScope) {
+    self =
+      switch scope {
+      case .inherited: .inherited
+      case .onlyThis: .onlyThis
+      case .allVersions: .allVersions
+      }
+  }
+}
+
+extension API.SourceState {
+  init(_ state: Store.SourceState) {
+    self =
+      switch state {
+      case .current: .current
+      case .damaged, .changed: .changed
+      case .gone: .gone
+      }
   }
 }
 

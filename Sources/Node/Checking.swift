@@ -20,11 +20,8 @@ extension Node {
       wanted.map { $0.name.text == name && ($0.version == nil || $0.version == version) } ?? true
     }
     let holdings = try await context.database.holdings().filter { isWanted($0.name, $0.version) }
-    let all = try await context.database.published().filter { isWanted($0.name, $0.version) }
-    // An older version whose files were changed for a newer one is no damage; it is looked at when it is named.
-    let published = all.filter { artifact in
-      wanted?.version != nil || !all.contains { $0.name == artifact.name && $0.version > artifact.version }
-    }
+    // Every version that peers are offered, older ones too: of one that cannot be served the user is to hear here, not from them.
+    let published = try await offered(wanted)
     guard reference == nil || !holdings.isEmpty || !published.isEmpty else {
       throw NodeError(
         .notFound, "nothing called \(reference ?? "") was pulled to or shared from here", hint: "`pawl ls` lists what is shared"
@@ -42,8 +39,19 @@ extension Node {
         if readData { progress(done, total) }
       }
     }
-    for artifact in published { entries += try await check(artifact, readData: readData) }
+    for version in published { entries += try await check(version, readData: readData) }
     return entries
+  }
+
+  /// The versions that a reference names; nil: all.
+  private func offered(_ wanted: ArtifactReference?) async throws -> [OfferedVersion] {
+    if let wanted { return try await context.database.offered(name: wanted.name.text, version: wanted.version) }
+    var all: [OfferedVersion] = []
+    while true {
+      let slice = try await context.database.offered(after: all.last?.position ?? .start, limit: 256)
+      guard !slice.isEmpty else { return all }
+      all += slice.map(\.version)
+    }
   }
 
   private func check(
@@ -75,25 +83,47 @@ extension Node {
       sha256: state == .verified ? computed?.hex : nil, state: state)
   }
 
-  private func check(_ artifact: PublishedArtifact, readData: Bool) async throws -> [CheckEntry] {
-    let manifest = try Manifest(decoding: artifact.manifest.span)
-    let files = try await context.database.publishedFiles(artifact.digest)
-    return try await context.threads.files.run {
-      let folder = try? SourceFolder(root: artifact.root, files: files)
-      return zip(files, manifest.files).map { file, claim in
-        let path = "\(artifact.root)/\(file.source)"
+  private func check(_ version: OfferedVersion, readData: Bool) async throws -> [CheckEntry] {
+    let files = try await context.database.publishedFiles(version.digest)
+    let artifact = readData ? try await context.database.published(digest: version.digest) : nil
+    let (entries, found) = try await context.threads.files.run {
+      let claims = try artifact.map { try Manifest(decoding: $0.manifest.span).files }
+      let folder = try? SourceFolder(root: version.root, files: files)
+      // Nil where a file cannot be looked at, which says nothing of it.
+      var found: SourceState? = .current
+      let entries = files.map { file in
+        let path = "\(version.root)/\(file.source)", size = file.identity.sizeBytes
         var state: CheckEntry.State = folder?.isCurrent(file: file.index) == true ? .unread : .changed
         if Self.size(of: path) == nil { state = .missing }
         var hash: String?
-        if readData, state == .unread {
-          let computed = try? ReadBack.hash(path, expectedBytes: claim.sizeBytes)
+        var isDamaged = false
+        if let claims, claims.indices.contains(file.index), state == .unread {
+          let computed = try? ReadBack.hash(path, expectedBytes: size)
           hash = computed?.hex
-          state = computed == nil ? .unreadable : computed == claim.sha256 ? .verified : .changed
+          state = computed == nil ? .unreadable : computed == claims[file.index].sha256 ? .verified : .changed
+          isDamaged = state == .changed
         }
+        found = Self.worse(found, state, isDamaged: isDamaged)
         return CheckEntry(
-          name: artifact.name, version: UInt64(artifact.version), publisher: nil, path: path, sizeBytes: claim.sizeBytes,
+          name: version.name, version: UInt64(version.version), publisher: nil, path: path, sizeBytes: size,
           sha256: state == .verified ? hash : nil, state: state)
       }
+      return (entries, found)
+    }
+    // Sizes and times say nothing against what was read before.
+    if let found, found != version.state, readData || found > .current || version.state > .damaged {
+      try await context.database.setSourceState(version.digest, found)
+    }
+    return entries
+  }
+
+  /// What is known of a version once one more of its files was looked at.
+  private static func worse(_ known: SourceState?, _ file: CheckEntry.State, isDamaged: Bool) -> SourceState? {
+    switch file {
+    case .missing: .gone
+    case .changed, .mismatch: max(known ?? .current, isDamaged ? .damaged : .changed)
+    case .unreadable, .pending: known == .current ? nil : known
+    case .verified, .unread: known
     }
   }
 

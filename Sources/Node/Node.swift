@@ -38,9 +38,7 @@ public actor Node {
   var servers: [NodeID: PeerServer] = [:]
   var pulls: [TransferID: Puller] = [:]
   let readBacks: ReadBackQueue
-  /// What listings say of published artifacts, so that a manifest is read once.
-  var entries: [Digest: CatalogEntry] = [:]
-  static let maximumEntriesKept = 4_096
+  var sourceLook = SourceLook()
   private(set) var isStopping = false
   private var housekeeping: Task<Void, Never>?
   private var accepting: Task<Void, Never>?

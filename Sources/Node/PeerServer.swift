@@ -19,7 +19,9 @@ actor PeerServer {
   private var sources: [Digest: ServedSource] = [:]
   private var streams: [ConnectionID: TCPStream] = [:]
   private var nudges: [ConnectionID: Nudge] = [:]
-  private var isStopped = false
+  private(set) var isStopped = false
+  /// What the peer asks about the catalog.
+  var queries = QueryLine()
   /// Frames on their way to this peer.
   private let shelf = FrameShelf(frames: framesAhead + 2)
   private(set) var bytesSent: UInt64 = 0
@@ -70,6 +72,7 @@ actor PeerServer {
       context.peerLog.note(
         .error, "an artifact cannot be served", peer: await peer.row.alias,
         metadata: ["digest": "\(want.digest.hex)", "error": "\(error)"])
+      await note(error, of: want.digest)
       return await tell(Deny(request: want.request, transfer: want.transfer, reason: .changed))
     }
     let reply = machine.receive(want, artifact: source?.served, session: session, at: MonotonicClock.now)
@@ -112,14 +115,18 @@ actor PeerServer {
 
   /// What a digest names, if this peer may have it now. Asked again for every want: the audience may have shrunk.
   private func source(_ digest: Digest) async throws -> ServedSource? {
-    guard let artifact = try await context.database.visible(digest, to: peer.id) else {
+    guard try await context.database.isVisible(digest, to: peer.id) else {
       sources[digest] = nil
       return nil
     }
     if let known = sources[digest] { return known }
+    guard let artifact = try await context.database.published(digest: digest) else { return nil }
     let files = try await context.database.publishedFiles(digest)
     let database = context.database
     let source = try await context.threads.files.run { try ServedSource(artifact, files: files, database: database) }
+    // Opening takes a while, and it may have been withdrawn meanwhile. After this answer nothing is waited for before the
+    // grant is there to be ended.
+    guard try await context.database.isVisible(digest, to: peer.id) else { return nil }
     sources[digest] = source
     return source
   }
@@ -188,6 +195,7 @@ actor PeerServer {
         let sealing = line.ahead.removeFirst()
         let frame: Frame
         do { frame = try await sealing.task.value } catch {
+          await note(error, of: sealing.job.digest)
           await refuse(sealing.job, because: error, &line)
           continue
         }
@@ -288,6 +296,7 @@ actor PeerServer {
   func stop() async -> Int {
     isStopped = true
     wants = []
+    queries.stop()
     let open = Array(streams.keys)
     for connection in open { await end(connection) }
     return open.count

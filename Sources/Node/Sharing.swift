@@ -3,7 +3,7 @@ internal import EventLoop
 internal import Logging
 internal import Primitives
 internal import Session
-internal import Store
+public import Store
 
 /// What `share` is asked to publish.
 public struct ShareCommand: Sendable {
@@ -17,14 +17,20 @@ public struct ShareCommand: Sendable {
   public var toAll: Bool
   /// What to tell about this version.
   public var note: String
+  /// How the version's audience comes about.
+  public var rule: AudienceRule
 
   /// A request.
-  public init(path: String, name: String? = nil, to: [String] = [], toAll: Bool = false, note: String = "") {
+  public init(
+    path: String, name: String? = nil, to: [String] = [], toAll: Bool = false, note: String = "",
+    rule: AudienceRule = .inherited
+  ) {
     self.path = path
     self.name = name
     self.to = to
     self.toAll = toAll
     self.note = note
+    self.rule = rule
   }
 }
 
@@ -50,6 +56,8 @@ public struct ShareSummary: Sendable {
   public let files: [FileSummary]
   /// False if these very contents were the latest version already.
   public let isNew: Bool
+  /// The versions that those who were named may pull because of this.
+  public let opened: [UInt64]
   /// Who may pull it, by alias.
   public let audience: [String]
   /// Whether every peer may.
@@ -74,6 +82,9 @@ extension Node {
     guard request.note.utf8.count <= Manifest.maximumNoteBytes else {
       throw NodeError(.usage, "the note is longer than \(Manifest.maximumNoteBytes) bytes")
     }
+    guard request.rule != .allVersions || !members.isEmpty else {
+      throw NodeError(.usage, "--all-versions says what is opened, and nobody is named", hint: "name someone with --to")
+    }
     let path = request.path
     let locations = locations
     let tree = try await context.threads.files.run {
@@ -89,9 +100,9 @@ extension Node {
     let total = tree.files.reduce(UInt64(0)) { $0 + $1.identity.sizeBytes }
     let chunkBytes = try ChunkLayout.chunkBytes(forLargestFile: tree.largestFileBytes)
     let hashed = try await SourceScanner.hash(tree, chunkBytes: chunkBytes, pool: context.threads.files) { progress($0, total) }
-    let (published, isNew) = try await publish(
-      name: name, note: request.note, chunkBytes: chunkBytes, tree: tree, hashed: hashed, members: members)
-    let audience = try await context.database.audience(name.text)
+    let (published, isNew, opened) = try await publish(
+      name: name, note: request.note, chunkBytes: chunkBytes, tree: tree, hashed: hashed, members: members, rule: request.rule)
+    let audience = try await context.database.audience(name.text, version: published.version)
     var aliases: [String] = []
     for id in audience.peers { aliases.append(await alias(of: id)) }
     context.logger.info("shared", metadata: ["artifact": "\(name.text)", "version": "\(published.version)", "new": "\(isNew)"])
@@ -103,12 +114,13 @@ extension Node {
       files: hashed.map {
         FileSummary(path: $0.file.path.text, sizeBytes: $0.file.identity.sizeBytes, sha256: $0.facts.sha256.hex)
       },
-      isNew: isNew, audience: aliases.sorted(), isForAll: audience.isAll, warnings: warnings)
+      isNew: isNew, opened: opened.map { UInt64($0) }, audience: aliases.sorted(), isForAll: audience.isAll, warnings: warnings)
   }
 
   private func publish(
-    name: ArtifactName, note: String, chunkBytes: Int, tree: ScannedTree, hashed: [HashedFile], members: [Audience.Member]
-  ) async throws -> (artifact: PublishedArtifact, isNew: Bool) {
+    name: ArtifactName, note: String, chunkBytes: Int, tree: ScannedTree, hashed: [HashedFile], members: [Audience.Member],
+    rule: AudienceRule
+  ) async throws -> (artifact: PublishedArtifact, isNew: Bool, opened: [ArtifactVersion]) {
     while true {
       let latest = try await context.database.latest(name.text)
       let previous = try latest.map { try Manifest(decoding: $0.manifest.span) }
@@ -123,38 +135,35 @@ extension Node {
         version: (previous?.version ?? 0) + 1, previous: latest?.digest, publisher: id.digest, created: context.now, note: note)
       let files = hashed.enumerated().map { index, file in file.published(index: index) }
       if let latest, let previous, previous.hasSameContents(as: manifest) {
+        guard latest.isWithdrawn || rule != .onlyThis else {
+          throw NodeError(
+            .usage, "\(latest.name)@v\(latest.version) has these very files, and --only-this is for a new version",
+            hint: "`pawl unshare \(latest.name)@v\(latest.version) --from PEER` takes someone out of its audience")
+        }
         // The same bytes, perhaps in another place or written anew: from now on they are read where they are now.
         let here = PublishedArtifact(
           name: latest.name, version: latest.version, digest: latest.digest, manifest: latest.manifest,
           signature: latest.signature, root: tree.root, isFolder: tree.isFolder, created: latest.created)
-        try await context.database.publish(here, files: files, audience: members)
+        let opened = try await context.database.publish(
+          here, note: previous.note, files: files, audience: members, rule: rule)
         for server in servers.values { await server.forget(latest.digest) }
-        return (here, latest.isWithdrawn)
+        return (here, latest.isWithdrawn, opened)
       }
       let bytes = try manifest.encoded()
       let signature = try context.identity.sign(kind: .manifest, body: bytes, crypto: context.crypto)
       let artifact = PublishedArtifact(
         name: name.text, version: manifest.version, digest: SHA256Hash.hash(bytes), manifest: bytes,
         signature: signature, root: tree.root, isFolder: tree.isFolder, created: manifest.created)
-      do { try await context.database.publish(artifact, files: files, audience: members) } catch {
+      let opened: [ArtifactVersion]
+      do {
+        opened = try await context.database.publish(artifact, note: note, files: files, audience: members, rule: rule)
+      } catch {
         // Somebody shared the same name at the same time: theirs is now the previous version.
         guard error.code == .versionTaken else { throw error }
         continue
       }
-      return (artifact, true)
+      return (artifact, true, opened)
     }
-  }
-
-  /// Withdraws a version, or all of a name. Those who have it keep it; nobody gets it from here any more.
-  public func unshare(_ reference: String) async throws -> (name: String, versions: [UInt64]) {
-    let parsed = try read(reference: reference)
-    guard parsed.peer == nil else { throw NodeError(.usage, "only this node's own artifacts can be withdrawn") }
-    let withdrawn = try await context.database.withdraw(name: parsed.name.text, version: parsed.version)
-    guard !withdrawn.isEmpty else {
-      throw NodeError(.notFound, "nothing is shared as \(parsed)", hint: "`pawl ls` lists what is")
-    }
-    for server in servers.values { await server.withdraw(withdrawn.map(\.digest)) }
-    return (parsed.name.text, withdrawn.map { UInt64($0.version) }.sorted())
   }
 
   /// Parses `[PEER/]NAME[@vN]`, or says what is wrong with it.

@@ -1,4 +1,5 @@
 import EventLoop
+import Foundation
 import GRDB
 import Testing
 
@@ -45,4 +46,27 @@ extension Store.Database {
       }
     }
   }
+
+  /// Publishes so many versions of one name each, without files, straight into the tables.
+  func fillCatalog(_ count: Int, audience: [UInt8], all: Bool = false, note: String = "") throws {
+    try write { db in
+      for number in 0..<count {
+        let name = "model-\(String(number).count)-\(number)"
+        let digest = distinctDigest(number)
+        try db.execute(
+          sql: "INSERT INTO published VALUES (?, ?, 1, x'01', x'02', '/src', 0, 5, 0)", arguments: [digest, name])
+        try db.execute(
+          sql: "INSERT INTO offered VALUES (?, 1, ?, 2, 20, 5, ?, '/src', 'current')", arguments: [name, digest, note])
+        for byte in audience {
+          try db.execute(sql: "INSERT INTO audience VALUES (?, ?, 1)", arguments: [node(byte).column, name])
+        }
+        if all { try db.execute(sql: "INSERT INTO audience_all VALUES (?, 1)", arguments: [name]) }
+      }
+    }
+  }
+}
+
+/// 32 bytes that no other number has.
+private func distinctDigest(_ number: Int) -> Data {
+  Data((0..<32).map { UInt8(truncatingIfNeeded: number >> (($0 & 3) * 8)) })
 }

@@ -68,7 +68,9 @@ struct SealedHome {
     }
     let undone = [
       "DROP TABLE sealing", "DROP TABLE spent_init", "ALTER TABLE outbox DROP COLUMN own",
-      "ALTER TABLE peer DROP COLUMN reached",
+      "ALTER TABLE peer DROP COLUMN reached", "DROP TABLE audience", "DROP TABLE audience_all", "DROP TABLE offered",
+      "CREATE TABLE audience_all (name TEXT PRIMARY KEY) STRICT",
+      "CREATE TABLE audience (name TEXT NOT NULL, peer BLOB NOT NULL REFERENCES peer ON DELETE CASCADE) STRICT",
       "DELETE FROM grdb_migrations WHERE identifier > '3'",
     ]
     for statement in statements + undone { _ = try await database.number(statement) }
