@@ -83,8 +83,11 @@ let tests: [Target] = [
     name: "TransferTests", dependencies: ["Transfer", "Artifact", "Primitives", "Wire"], swiftSettings: strict),
   .testTarget(name: "EventLoopTests", dependencies: ["EventLoop"], swiftSettings: strict),
   .testTarget(
-    name: "StoreTests", dependencies: ["Store", "EventLoop", "Session", "Artifact", "Primitives", "Wire", "CSys"],
-    swiftSettings: strict),
+    name: "StoreTests",
+    dependencies: [
+      "Store", "EventLoop", "Session", "Artifact", "Primitives", "Wire", "CSys",
+      .product(name: "GRDB", package: "GRDB.swift"),
+    ], swiftSettings: strict),
   .testTarget(
     name: "NodeTests",
     dependencies: [

@@ -1,3 +1,13 @@
+/// How the audience of a version that is shared comes about.
+public enum AudienceScope: String, Codable, Hashable, Sendable, CaseIterable {
+  /// A new version begins with the audience of the one before.
+  case inherited
+  /// A new version is for nobody but those who are named.
+  case onlyThis = "only_this"
+  /// As inherited, and those who are named may have every version of the name.
+  case allVersions = "all_versions"
+}
+
 /// Fields of `share`.
 public struct ShareRequest: RequestFields {
   /// The word in ``to`` that means every peer, now and later.
@@ -15,10 +25,13 @@ public struct ShareRequest: RequestFields {
   public var follow: Bool
   /// Leave out nothing because of its name.
   public var all: Bool
+  /// How the version's audience comes about.
+  public var scope: AudienceScope
 
   /// Fields of `share`.
   public init(
-    path: String, name: String? = nil, to: [String] = [], note: String? = nil, follow: Bool = false, all: Bool = false
+    path: String, name: String? = nil, to: [String] = [], note: String? = nil, follow: Bool = false, all: Bool = false,
+    scope: AudienceScope = .inherited
   ) {
     self.path = path
     self.name = name
@@ -26,9 +39,10 @@ public struct ShareRequest: RequestFields {
     self.note = note
     self.follow = follow
     self.all = all
+    self.scope = scope
   }
 
-  enum CodingKeys: String, CodingKey, CaseIterable { case path, name, to, note, follow, all }
+  enum CodingKeys: String, CodingKey, CaseIterable { case path, name, to, note, follow, all, scope }
 
   /// Reads the fields; all but `path` may be left out.
   public init(from decoder: any Decoder) throws {
@@ -39,6 +53,7 @@ public struct ShareRequest: RequestFields {
     note = try fields.decodeIfPresent(String.self, forKey: .note)
     follow = try fields.decodeIfPresent(Bool.self, forKey: .follow) ?? false
     all = try fields.decodeIfPresent(Bool.self, forKey: .all) ?? false
+    scope = try fields.decodeIfPresent(AudienceScope.self, forKey: .scope) ?? .inherited
   }
 }
 
@@ -46,11 +61,23 @@ public struct ShareRequest: RequestFields {
 public struct UnshareRequest: RequestFields {
   /// `NAME`, all versions, or `NAME@vN`.
   public var artifact: String
+  /// Aliases to take out of its audience, or `all`; empty: it is withdrawn.
+  public var from: [String]
 
   /// Fields of `unshare`.
-  public init(artifact: String) { self.artifact = artifact }
+  public init(artifact: String, from: [String] = []) {
+    self.artifact = artifact
+    self.from = from
+  }
 
-  enum CodingKeys: String, CodingKey, CaseIterable { case artifact }
+  enum CodingKeys: String, CodingKey, CaseIterable { case artifact, from }
+
+  /// Reads the fields; all but `artifact` may be left out.
+  public init(from decoder: any Decoder) throws {
+    let fields = try decoder.container(keyedBy: CodingKeys.self)
+    artifact = try fields.decode(String.self, forKey: .artifact)
+    from = try fields.decodeIfPresent([String].self, forKey: .from) ?? []
+  }
 }
 
 /// Fields of `show`.

@@ -70,6 +70,8 @@ public struct ShareResult: ResultBody {
   public var unchanged: Bool
   /// Aliases that may see and pull it now, or `all`; empty: nobody yet.
   public var audience: [String]
+  /// The versions that those who were named may pull because of this.
+  public var opened: [UInt32]
   /// What a user should know, one line each: files that are not what they are called.
   public var warnings: [String]
 
@@ -77,7 +79,7 @@ public struct ShareResult: ResultBody {
   public init(
     artifact: String, version: UInt32, digest: String, files: [FileEntry], bytes: UInt64, folders: [String] = [],
     links: [LinkEntry] = [], leftOut: [String] = [], leftOutCount: Int = 0, unchanged: Bool = false, audience: [String],
-    warnings: [String] = []
+    opened: [UInt32] = [], warnings: [String] = []
   ) {
     self.artifact = artifact
     self.version = version
@@ -90,11 +92,12 @@ public struct ShareResult: ResultBody {
     self.leftOutCount = leftOutCount
     self.unchanged = unchanged
     self.audience = audience
+    self.opened = opened
     self.warnings = warnings
   }
 
   private enum CodingKeys: String, CodingKey {
-    case artifact, version, digest, files, bytes, folders, links, unchanged, audience, warnings
+    case artifact, version, digest, files, bytes, folders, links, unchanged, audience, opened, warnings
     case leftOut = "left_out"
     case leftOutCount = "left_out_count"
   }
@@ -113,6 +116,7 @@ public struct ShareResult: ResultBody {
     leftOutCount = try fields.decodeIfPresent(Int.self, forKey: .leftOutCount) ?? leftOut.count
     unchanged = try fields.decode(Bool.self, forKey: .unchanged)
     audience = try fields.decode([String].self, forKey: .audience)
+    opened = try fields.decodeIfPresent([UInt32].self, forKey: .opened) ?? []
     warnings = try fields.decode([String].self, forKey: .warnings)
   }
 }
@@ -121,13 +125,16 @@ public struct ShareResult: ResultBody {
 public struct UnshareResult: ResultBody {
   /// The artifact's name.
   public var artifact: String
-  /// The versions that were withdrawn.
+  /// The versions that were withdrawn, or whose audience became smaller.
   public var versions: [UInt32]
+  /// Who may not have them any more, by alias, or `all`; empty: nobody may, they are withdrawn.
+  public var from: [String]
 
-  /// What was withdrawn.
-  public init(artifact: String, versions: [UInt32]) {
+  /// What was withdrawn, or from whom.
+  public init(artifact: String, versions: [UInt32], from: [String] = []) {
     self.artifact = artifact
     self.versions = versions
+    self.from = from
   }
 }
 
@@ -149,11 +156,13 @@ public struct ArtifactSummary: Codable, Hashable, Sendable {
   public var note: String
   /// Ours: aliases that may see and pull it, or `all`. A peer's: nil.
   public var audience: [String]?
+  /// Ours: whether its files are there to be served. A peer's: nil.
+  public var state: SourceState?
 
   /// An artifact.
   public init(
     artifact: String, version: UInt32, digest: String, files: Int, bytes: UInt64, created: UInt64, note: String = "",
-    audience: [String]? = nil
+    audience: [String]? = nil, state: SourceState? = nil
   ) {
     self.artifact = artifact
     self.version = version
@@ -163,7 +172,18 @@ public struct ArtifactSummary: Codable, Hashable, Sendable {
     self.created = created
     self.note = note
     self.audience = audience
+    self.state = state
   }
+}
+
+/// Whether a version that we share can be served.
+public enum SourceState: String, Codable, Hashable, Sendable {
+  /// As far as is known, its files are what was shared.
+  case current
+  /// A file is not what was shared any more.
+  case changed
+  /// A file is not there any more.
+  case gone
 }
 
 /// Answer to `ls`.

@@ -3,6 +3,7 @@ internal import Artifact
 internal import Node
 internal import Primitives
 internal import Session
+internal import Store
 
 extension NodeAdapter {
   func share(_ request: ShareRequest, replies: Replies) async throws -> ShareResult {
@@ -10,7 +11,7 @@ extension NodeAdapter {
       let asked = ShareCommand(
         path: request.path, name: request.name, to: request.to.filter { $0 != ShareRequest.everyone },
         toAll: request.to.contains(ShareRequest.everyone), note: request.note, followsLinks: request.follow,
-        takesAll: request.all)
+        takesAll: request.all, rule: AudienceRule(request.scope))
       let shared = try await node.share(asked) { hashed, total in
         replies.progress(Progress(phase: .hashing, bytes: UInt64(hashed), bytesTotal: total))
       }
@@ -20,14 +21,14 @@ extension NodeAdapter {
         folders: shared.emptyFolders, links: shared.links.map { LinkEntry(path: $0.path, target: $0.target) },
         leftOut: shared.leftOut.paths, leftOutCount: shared.leftOut.count, unchanged: !shared.isNew,
         audience: shared.isForAll ? [ShareRequest.everyone] : shared.audience,
-        warnings: shared.warnings)
+        opened: request.to.isEmpty ? [] : shared.opened.map { UInt32(clamping: $0) }, warnings: shared.warnings)
     }
   }
 
   func unshare(_ request: UnshareRequest) async throws -> UnshareResult {
     try await translating {
-      let (name, versions) = try await node.unshare(request.artifact)
-      return UnshareResult(artifact: name, versions: versions.map { UInt32(clamping: $0) })
+      let (name, versions) = try await node.unshare(request.artifact, from: request.from)
+      return UnshareResult(artifact: name, versions: versions.map { UInt32(clamping: $0) }, from: request.from)
     }
   }
 
@@ -39,7 +40,8 @@ extension NodeAdapter {
         artifacts: entries.map { entry in
           ArtifactSummary(
             artifact: entry.name, version: UInt32(clamping: entry.version), digest: entry.digest, files: entry.files,
-            bytes: entry.bytes, created: entry.created, note: entry.note, audience: entry.audience)
+            bytes: entry.bytes, created: entry.created, note: entry.note, audience: entry.audience,
+            state: entry.state.map(API.SourceState.init))
         })
     }
   }
@@ -106,10 +108,34 @@ extension NodeAdapter {
             : "\(result.wrong) of \(result.files.count) files \(result.wrong == 1 ? "is" : "are") not what they should be",
           // Ours are at fault only where all that is wrong is ours.
           hint: result.files.contains { $0.state.isWrong && $0.publisher != nil }
-            ? "pull again with --conflict overwrite" : "share again what was meant to change", checked: result)
+            ? "pull again with --conflict overwrite"
+            : "share again what was meant to change; withdraw a version that cannot be served any more: pawl unshare NAME@vN",
+          checked: result)
       }
       return result
     }
+  }
+}
+
+extension AudienceRule {
+  init(_ scope: AudienceScope) {
+    self =
+      switch scope {
+      case .inherited: .inherited
+      case .onlyThis: .onlyThis
+      case .allVersions: .allVersions
+      }
+  }
+}
+
+extension API.SourceState {
+  init(_ state: Store.SourceState) {
+    self =
+      switch state {
+      case .current: .current
+      case .damaged, .changed: .changed
+      case .gone: .gone
+      }
   }
 }
 

@@ -7,36 +7,53 @@ internal import Transfer
 
 /// What is shared, here and by peers.
 extension Node {
+  /// Versions that are read from the store, and put into a result, at once.
+  private static let slice = 256
+
   /// Our own artifacts, or those that a peer shares with us. By name, newest version first.
   public func list(peer alias: String?) async throws -> [ArtifactEntry] {
-    let entries = try await alias == nil ? ownEntries() : remoteEntries(of: alias ?? "")
-    return entries.sorted { ($0.name, $1.version) < ($1.name, $0.version) }
+    if let alias { try await remoteEntries(of: alias) } else { try await ownEntries() }
   }
 
   private func ownEntries() async throws -> [ArtifactEntry] {
-    var entries: [ArtifactEntry] = []
-    for artifact in try await context.database.published() {
-      let entry = try await entry(of: artifact)
-      entries.append(
-        ArtifactEntry(
-          name: artifact.name, version: UInt64(artifact.version), digest: artifact.digest.hex, files: entry.files,
-          bytes: entry.sizeBytes, created: entry.created, note: entry.note, audience: try await audience(of: artifact.name)))
+    // Workers that are busy for long, or a disk that hangs, do not keep the listing back: what was known before is shown.
+    try? await withTimeout(SourceLook.patience, on: context.loop) { try await self.lookAtSources() }
+    var listing = NewestFirst()
+    var aliases: [NodeID: String] = [:]
+    var position = VersionPosition.start
+    while true {
+      let slice = try await context.database.offered(after: position, limit: Self.slice)
+      for (version, audience) in slice {
+        for id in audience.peers where aliases[id] == nil { aliases[id] = await alias(of: id) }
+        listing.add(
+          ArtifactEntry(
+            name: version.name, version: UInt64(version.version), digest: version.digest.hex, files: version.files,
+            bytes: version.sizeBytes, created: version.created, note: version.note,
+            audience: audience.isAll ? [Self.everyone] : audience.peers.compactMap { aliases[$0] }.sorted(),
+            state: version.state))
+      }
+      guard let last = slice.last, slice.count == Self.slice else { return listing.all }
+      position = last.version.position
     }
-    return entries
   }
 
   private func remoteEntries(of alias: String) async throws -> [ArtifactEntry] {
-    try await peer(alias: alias).listing().map { entry in
-      ArtifactEntry(
-        name: entry.name.text, version: UInt64(entry.version), digest: entry.digest.hex, files: entry.files,
-        bytes: entry.sizeBytes, created: entry.created, note: entry.note, audience: nil)
+    var listing = NewestFirst()
+    try await peer(alias: alias).listing { page in
+      for entry in page {
+        listing.add(
+          ArtifactEntry(
+            name: entry.name.text, version: UInt64(entry.version), digest: entry.digest.hex, files: entry.files,
+            bytes: entry.sizeBytes, created: entry.created, note: entry.note, audience: nil, state: nil))
+      }
     }
+    return listing.all
   }
 
-  /// Aliases that may pull a name, or `all`.
-  func audience(of name: String) async throws -> [String] {
-    let audience = try await context.database.audience(name)
-    if audience.isAll { return ["all"] }
+  /// Aliases that may pull a version, or `all`.
+  func audience(of name: String, version: ArtifactVersion) async throws -> [String] {
+    let audience = try await context.database.audience(name, version: version)
+    if audience.isAll { return [Self.everyone] }
     var aliases: [String] = []
     for id in audience.peers { aliases.append(await alias(of: id)) }
     return aliases.sorted()
@@ -58,7 +75,32 @@ extension Node {
     }
     let manifest = try await context.threads.files.run { try Manifest(decoding: artifact.manifest.span) }
     return ManifestReport(
-      manifest: manifest, digest: artifact.digest,
-      publisherAlias: ownName, isOwn: true, audience: try await audience(of: artifact.name))
+      manifest: manifest, digest: artifact.digest, publisherAlias: ownName, isOwn: true,
+      audience: try await audience(of: artifact.name, version: artifact.version))
+  }
+}
+
+/// Turns a listing around, name by name: it comes with the lowest version of a name first, and people look for the newest.
+private struct NewestFirst {
+  private var done: [ArtifactEntry] = []
+  /// The versions of the name that is coming in.
+  private var versions: [ArtifactEntry] = []
+
+  mutating func add(_ entry: ArtifactEntry) {
+    if versions.last?.name != entry.name { finishName() }
+    versions.append(entry)
+  }
+
+  /// The listing, when all of it has come.
+  var all: [ArtifactEntry] {
+    mutating get {
+      finishName()
+      return done
+    }
+  }
+
+  private mutating func finishName() {
+    done += versions.reversed()
+    versions = []
   }
 }

@@ -20,11 +20,8 @@ extension Node {
       wanted.map { $0.name.text == name && ($0.version == nil || $0.version == version) } ?? true
     }
     let holdings = try await context.database.holdings().filter { isWanted($0.name, $0.version) }
-    let all = try await context.database.published().filter { isWanted($0.name, $0.version) }
-    // An older version whose files were changed for a newer one is no damage; it is looked at when it is named.
-    let published = all.filter { artifact in
-      wanted?.version != nil || !all.contains { $0.name == artifact.name && $0.version > artifact.version }
-    }
+    // Every version that peers are offered, older ones too: of one that cannot be served the user is to hear here, not from them.
+    let published = try await offered(wanted)
     guard reference == nil || !holdings.isEmpty || !published.isEmpty else {
       throw NodeError(
         .notFound, "nothing called \(reference ?? "") was pulled to or shared from here", hint: "`pawl ls` lists what is shared"
@@ -32,7 +29,7 @@ extension Node {
     }
     var sum: UInt64 = 0
     for holding in holdings { sum += try await context.database.holdingFiles(holding.id).reduce(0) { $0 + $1.sizeBytes } }
-    if readData { for artifact in published { sum += try await sizeBytes(of: artifact) } }
+    if readData { sum += published.reduce(0) { $0 + $1.sizeBytes } }
     let total = sum
     var entries: [CheckEntry] = []
     var done: UInt64 = 0
@@ -57,12 +54,23 @@ extension Node {
         if isRead { done += file.sizeBytes }
       }
     }
-    for artifact in published {
+    for version in published {
       let before = done
-      entries += try await check(artifact, readData: readData) { progress(before + $0, total) }
-      if readData { done += try await sizeBytes(of: artifact) }
+      entries += try await check(version, readData: readData) { progress(before + $0, total) }
+      if readData { done += version.sizeBytes }
     }
     return entries
+  }
+
+  /// The versions that a reference names; nil: all.
+  private func offered(_ wanted: ArtifactReference?) async throws -> [OfferedVersion] {
+    if let wanted { return try await context.database.offered(name: wanted.name.text, version: wanted.version) }
+    var all: [OfferedVersion] = []
+    while true {
+      let slice = try await context.database.offered(after: all.last?.position ?? .start, limit: 256)
+      guard !slice.isEmpty else { return all }
+      all += slice.map(\.version)
+    }
   }
 
   private func check(
@@ -104,41 +112,58 @@ extension Node {
   }
 
   private func check(
-    _ artifact: PublishedArtifact, readData: Bool, progress: @escaping @Sendable (UInt64) -> Void
+    _ version: OfferedVersion, readData: Bool, progress: @escaping @Sendable (UInt64) -> Void
   ) async throws -> [CheckEntry] {
-    let manifest = try Manifest(decoding: artifact.manifest.span)
-    let files = try await context.database.publishedFiles(artifact.digest)
-    let states = try await context.threads.folders.run {
-      let folder = try? SourceFolder(root: artifact.root, files: files)
-      return files.map { file -> CheckEntry.State in
-        if Self.size(of: SourceFolder.path(of: file.source, root: artifact.root)) == nil { return .missing }
+    let files = try await context.database.publishedFiles(version.digest)
+    let artifact = readData ? try await context.database.published(digest: version.digest) : nil
+    let (claims, states) = try await context.threads.folders.run {
+      let claims = try artifact.map { try Manifest(decoding: $0.manifest.span).files.map(\.sha256) }
+      let folder = try? SourceFolder(root: version.root, files: files)
+      let states = files.map { file -> CheckEntry.State in
+        if Self.size(of: SourceFolder.path(of: file.source, root: version.root)) == nil { return .missing }
         return folder?.isCurrent(file: file.index) == true ? .unread : .changed
       }
+      return (claims, states)
     }
     var entries: [CheckEntry] = []
     var done: UInt64 = 0
-    for ((file, claim), found) in zip(zip(files, manifest.files), states) {
-      let path = SourceFolder.path(of: file.source, root: artifact.root)
-      var (state, hash) = (found, String?.none)
-      if readData, state == .unread {
+    // Nil where a file cannot be looked at, which says nothing of it.
+    var found: SourceState? = .current
+    for (file, looked) in zip(files, states) {
+      let path = SourceFolder.path(of: file.source, root: version.root), size = file.identity.sizeBytes
+      var (state, hash) = (looked, String?.none)
+      var isDamaged = false
+      if let claims, claims.indices.contains(file.index), state == .unread {
         do {
           let before = done
-          let computed = try await context.digest(ofFile: path, expectedBytes: claim.sizeBytes) { progress(before + $0) }
+          let computed = try await context.digest(ofFile: path, expectedBytes: size) { progress(before + $0) }
           hash = computed.hex
-          state = computed == claim.sha256 ? .verified : .changed
+          state = computed == claims[file.index] ? .verified : .changed
         } catch is StoreError { state = .unreadable }
+        isDamaged = state == .changed
       }
-      done += claim.sizeBytes
+      done += size
+      found = Self.worse(found, state, isDamaged: isDamaged)
       entries.append(
         CheckEntry(
-          name: artifact.name, version: UInt64(artifact.version), publisher: nil, path: path, sizeBytes: claim.sizeBytes,
+          name: version.name, version: UInt64(version.version), publisher: nil, path: path, sizeBytes: size,
           sha256: state == .verified ? hash : nil, state: state))
+    }
+    // Sizes and times say nothing against what was read before.
+    if let found, found != version.state, readData || found > .current || version.state > .damaged {
+      try await context.database.setSourceState(version.digest, found)
     }
     return entries
   }
 
-  private func sizeBytes(of artifact: PublishedArtifact) async throws -> UInt64 {
-    try await context.database.publishedFiles(artifact.digest).reduce(0) { $0 + $1.identity.sizeBytes }
+  /// What is known of a version once one more of its files was looked at.
+  private static func worse(_ known: SourceState?, _ file: CheckEntry.State, isDamaged: Bool) -> SourceState? {
+    switch file {
+    case .missing: .gone
+    case .changed, .mismatch: max(known ?? .current, isDamaged ? .damaged : .changed)
+    case .unreadable, .pending: known == .current ? nil : known
+    case .verified, .unread: known
+    }
   }
 
   /// Bytes of a regular file; nil if there is none.

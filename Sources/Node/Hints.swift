@@ -65,13 +65,15 @@ extension Node {
       return NodeError(
         .notFound, "nothing is shared from here as \(reference), which is a peer", hint: "what it shares: pawl ls \(name)")
     }
-    let published = (try? await context.database.published()) ?? []
-    if reference.version != nil, let newest = published.filter({ $0.name == name }).map(\.version).max() {
+    let versions = (try? await context.database.offered(name: name, version: nil)) ?? []
+    if reference.version != nil, let newest = versions.map(\.version).max() {
       return NodeError(
         .notFound, "nothing is shared as \(reference)",
         hint: "the newest version is \(name)@v\(newest); `pawl ls` lists them all")
     }
-    let near = NearName.nearest(to: name, in: published.map(\.name)).map { "did you mean \($0)? " }
+    // A hint is not worth a look at a hundred thousand names.
+    let first = (try? await context.database.offered(after: .start, limit: 1_000)) ?? []
+    let near = NearName.nearest(to: name, in: first.map(\.version.name)).map { "did you mean \($0)? " }
     return NodeError(.notFound, "nothing is shared as \(reference)", hint: "\(near ?? "")`pawl ls` lists what is")
   }
 }

@@ -51,9 +51,7 @@ public actor Node {
   var heldTransfers: Set<TransferID> = []
   var retaining = Retaining()
   let readBacks: ReadBackQueue
-  /// What listings say of published artifacts, so that a manifest is read once.
-  var entries: [Digest: CatalogEntry] = [:]
-  static let maximumEntriesKept = 4_096
+  var sourceLook = SourceLook()
   private(set) var isStopping = false
   private var housekeeping: Task<Void, Never>?
   private var accepting: Task<Void, Never>?

@@ -28,10 +28,9 @@ extension Node: PeerInbox {
       return
     }
     switch message {
-    case .hello(let hello):
-      await greeted(hello, by: peer, over: scope)
-    case .catalogRequest(let request): await queue(from: peer) { await self.answer(request, to: peer) }
-    case .resolve(let request): await queue(from: peer) { await self.answer(request, to: peer) }
+    case .hello(let hello): await greeted(hello, by: peer, over: scope)
+    case .catalogRequest(let request): await server(for: peer).receive(.page(request))
+    case .resolve(let request): await server(for: peer).receive(.resolve(request))
     case .catalog(let catalog): await peer.answer(catalog.request, with: .success(message))
     case .resolved(let resolved): await peer.answer(resolved.request, with: .success(message))
     case .want(let want): await server(for: peer).receive(want, session: payload.session)
@@ -40,12 +39,6 @@ extension Node: PeerInbox {
       await puller(grant.transfer, of: peer)?.post(.granted(grant, session))
     case .deny(let deny): await puller(deny.transfer, of: peer)?.post(.denied(deny))
     }
-  }
-
-  /// Answers a peer's question when it is its turn.
-  private func queue(from peer: Peer, _ answer: @escaping DeliveryLine.Work) async {
-    let isQueued = await peer.queries.add { if await self.isLive(peer) { await answer() } }
-    if !isQueued { context.peerLog.note(.warning, "a question is dropped: too many wait", peer: await peer.row.alias) }
   }
 
   /// Whether this is still what is known of its node.
@@ -61,39 +54,6 @@ extension Node: PeerInbox {
     await peer.adopt(card, toldOver: scope)
     await peer.note(name: card.name)
     await peer.greetings.put { if await self.isLive(peer) { await peer.saveCardIfDue() } }
-  }
-
-  // MARK: Catalog
-
-  private func answer(_ request: CatalogRequest, to peer: Peer) async {
-    let visible = (try? await context.database.visible(to: peer.id)) ?? []
-    var entries: [CatalogEntry] = []
-    for artifact in visible { if let entry = try? await entry(of: artifact) { entries.append(entry) } }
-    await answer(.catalog(Catalog.page(entries, request: request.request, after: request.after)), to: peer)
-  }
-
-  /// An answer that cannot be queued is dropped: a user asks for it there, and asks again.
-  private func answer(_ message: ControlMessage, to peer: Peer) async { await peer.send(message.payload) { _ in } }
-
-  private func answer(_ request: Resolve, to peer: Peer) async {
-    let artifact = try? await context.database.visible(name: request.name.text, version: request.version, to: peer.id)
-    var entry: CatalogEntry?
-    if let artifact { entry = try? await self.entry(of: artifact) }
-    await answer(.resolved(Resolved(request: request.request, entry: entry)), to: peer)
-  }
-
-  /// What a listing says of a published artifact. Its manifest is read once, away from the loop.
-  func entry(of artifact: PublishedArtifact) async throws -> CatalogEntry {
-    if let known = entries[artifact.digest] { return known }
-    let entry = try await context.threads.files.run {
-      let manifest = try Manifest(decoding: artifact.manifest.span)
-      return CatalogEntry(
-        name: manifest.name, version: manifest.version, digest: artifact.digest, sizeBytes: manifest.totalBytes,
-        files: manifest.files.count, note: manifest.note, created: manifest.created, publisher: manifest.publisher)
-    }
-    if entries.count >= Self.maximumEntriesKept { entries = [:] }
-    entries[artifact.digest] = entry
-    return entry
   }
 
   /// What this node says of itself in the first envelope of a session.

@@ -1,5 +1,6 @@
 public import Artifact
 public import Primitives
+public import Store
 
 /// One artifact of a listing.
 public struct ArtifactEntry: Sendable {
@@ -19,6 +20,8 @@ public struct ArtifactEntry: Sendable {
   public let note: String
   /// Ours: aliases that may pull it, or `all`. A peer's: nil.
   public let audience: [String]?
+  /// Ours: whether its files are still there, as far as it was looked at. A peer's: nil.
+  public let state: SourceState?
 }
 
 /// A verified manifest and whose it is.

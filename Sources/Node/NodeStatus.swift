@@ -57,7 +57,7 @@ extension Node {
     return NodeReport(
       id: id.hex, name: ownName, listening: listening.description,
       addresses: advertisedAddresses().map(\.description), started: started, peers: await peerSummaries(),
-      transfers: transfers, sharedCount: try await context.database.published().count,
+      transfers: transfers, sharedCount: try await context.database.offeredCount(),
       ticketCount: try await context.database.tickets(now: context.now).filter { $0.state == .open }.count,
       warnings: warnings)
   }

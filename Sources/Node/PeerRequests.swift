@@ -9,18 +9,17 @@ extension Peer {
   /// How long an answer may take, once the peer is there.
   static let answerTime = Duration.seconds(15)
   /// Pages of a listing that are taken before the other side is taken for endless.
-  static let maximumPages = 200
+  static let maximumPages = 1_000
 
-  /// Everything the peer shares with us.
-  func listing() async throws -> [CatalogEntry] {
-    var entries: [CatalogEntry] = []
+  /// Everything the peer shares with us, page by page.
+  func listing(_ take: ([CatalogEntry]) async -> Void) async throws {
     var after: String?
     for _ in 0..<Self.maximumPages {
       let cursor = after
       let answer = try await ask { .catalogRequest(CatalogRequest(request: $0, after: cursor)) }
       guard case .catalog(let page) = answer else { throw unexpectedAnswer() }
-      entries += page.entries
-      guard let next = page.next, next != after else { return entries }
+      await take(page.entries)
+      guard let next = page.next, next != after else { return }
       after = next
     }
     throw NodeError(.integrity, "\(row.alias) sends a listing without an end")

@@ -20,7 +20,9 @@ actor PeerServer {
   private var streams: [ConnectionID: TCPStream] = [:]
   private var sent: [ConnectionID: SentBytes] = [:]
   private var nudges: [ConnectionID: Nudge] = [:]
-  private var isStopped = false
+  private(set) var isStopped = false
+  /// What the peer may still be told of the catalog.
+  var queryBudget = QueryBudget()
   /// Frames on their way to this peer.
   private let frames: FrameAccount
   private(set) var bytesSent: UInt64 = 0
@@ -79,6 +81,7 @@ actor PeerServer {
       context.peerLog.note(
         .error, "an artifact cannot be served", peer: await peer.row.alias,
         metadata: ["digest": "\(want.digest.hex)", "error": "\(error)"])
+      await note(error, of: want.digest)
       return await tell(Deny(request: want.request, transfer: want.transfer, reason: DenyReason(because: error)))
     }
     let reply = machine.receive(want, artifact: source?.served, session: session, at: MonotonicClock.now)
@@ -121,14 +124,18 @@ actor PeerServer {
 
   /// What a digest names, if this peer may have it now. Asked again for every want: the audience may have shrunk.
   private func source(_ digest: Digest) async throws -> ServedSource? {
-    guard let artifact = try await context.database.visible(digest, to: peer.id) else {
+    guard try await context.database.isVisible(digest, to: peer.id) else {
       sources[digest] = nil
       return nil
     }
     if let known = sources[digest] { return known }
+    guard let artifact = try await context.database.published(digest: digest) else { return nil }
     let files = try await context.database.publishedFiles(digest)
     let database = context.database
     let source = try await context.threads.files.run { try ServedSource(artifact, files: files, database: database) }
+    // Opening takes a while, and it may have been withdrawn meanwhile. After this answer nothing is waited for before the
+    // grant is there to be ended.
+    guard try await context.database.isVisible(digest, to: peer.id) else { return nil }
     // Each keeps its folder open. One that is needed again is opened again.
     if sources.count >= Self.maximumSources, let other = sources.keys.first { sources[other] = nil }
     sources[digest] = source
@@ -200,6 +207,7 @@ actor PeerServer {
         let sealing = line.ahead.removeFirst()
         let frame: Frame
         do { frame = try await sealing.task.value } catch {
+          await note(error, of: sealing.job.digest)
           await refuse(sealing.job, because: error, &line)
           continue
         }

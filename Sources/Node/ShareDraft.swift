@@ -11,6 +11,8 @@ struct ShareDraft: Sendable {
   let created: UInt64
   /// Files and note are those of the latest version: nothing was encoded or signed.
   let isUnchanged: Bool
+  /// Its note: that of the latest version where nothing changed.
+  let note: String
   /// The manifest, byte for byte.
   let bytes: [UInt8]
   /// Our signature of it.
@@ -37,6 +39,7 @@ struct ShareDraft: Sendable {
       version: (past?.version ?? previous?.version ?? 0) + 1, previous: past?.digest ?? latest?.digest, publisher: publisher.digest, created: context.now,
       note: note ?? "")
     version = manifest.version
+    self.note = note ?? previous?.note ?? ""
     created = manifest.created
     files = hashed.enumerated().map { index, file in file.published(index: index) }
     isUnchanged = previous.map { $0.hasSameContents(as: manifest) && (note == nil || note == $0.note) } == true

@@ -3,7 +3,7 @@ internal import EventLoop
 internal import Logging
 internal import Primitives
 internal import Session
-internal import Store
+public import Store
 
 /// What `share` is asked to publish.
 public struct ShareCommand: Sendable {
@@ -21,11 +21,13 @@ public struct ShareCommand: Sendable {
   public var followsLinks: Bool
   /// `.git`, `.env` and the like are shared too.
   public var takesAll: Bool
+  /// How the version's audience comes about.
+  public var rule: AudienceRule
 
   /// A request.
   public init(
     path: String, name: String? = nil, to: [String] = [], toAll: Bool = false, note: String? = nil, followsLinks: Bool = false,
-    takesAll: Bool = false
+    takesAll: Bool = false, rule: AudienceRule = .inherited
   ) {
     self.path = path
     self.name = name
@@ -34,6 +36,7 @@ public struct ShareCommand: Sendable {
     self.note = note
     self.followsLinks = followsLinks
     self.takesAll = takesAll
+    self.rule = rule
   }
 }
 
@@ -75,6 +78,8 @@ public struct ShareSummary: Sendable {
   public let leftOut: (paths: [String], count: Int)
   /// False if these very contents were the latest version already.
   public let isNew: Bool
+  /// The versions that those who were named may pull because of this.
+  public let opened: [UInt64]
   /// Who may pull it, by alias.
   public let audience: [String]
   /// Whether every peer may.
@@ -105,6 +110,9 @@ extension Node {
         .usage, "the note is longer than \(Manifest.maximumNoteBytes) bytes",
         hint: "put the text into a file beside the weights")
     }
+    guard request.rule != .allVersions || !members.isEmpty else {
+      throw NodeError(.usage, "--all-versions says what is opened, and nobody is named", hint: "name someone with --to")
+    }
     let path = request.path
     let options = ScanOptions(followsLinks: request.followsLinks, takesAll: request.takesAll)
     let locations = locations
@@ -128,9 +136,9 @@ extension Node {
         progress(done, total)
       }
     }
-    let (published, isNew) = try await publish(
-      name: name, note: request.note, chunkBytes: chunkBytes, tree: tree, hashed: hashed, members: members)
-    let audience = try await context.database.audience(name.text)
+    let (published, isNew, opened) = try await publish(
+      name: name, note: request.note, chunkBytes: chunkBytes, tree: tree, hashed: hashed, members: members, rule: request.rule)
+    let audience = try await context.database.audience(name.text, version: published.version)
     var aliases: [String] = []
     for id in audience.peers { aliases.append(await alias(of: id)) }
     context.logger.info("shared", metadata: ["artifact": "\(name.text)", "version": "\(published.version)", "new": "\(isNew)"])
@@ -147,13 +155,14 @@ extension Node {
     return ShareSummary(
       name: name.text, version: UInt64(published.version), digest: published.digest.hex,
       files: files, emptyFolders: tree.emptyFolders.map(\.text), links: links,
-      leftOut: (tree.leftOut.paths, tree.leftOut.count), isNew: isNew, audience: aliases.sorted(), isForAll: audience.isAll,
-      warnings: warnings)
+      leftOut: (tree.leftOut.paths, tree.leftOut.count), isNew: isNew, opened: opened.map { UInt64($0) },
+      audience: aliases.sorted(), isForAll: audience.isAll, warnings: warnings)
   }
 
   private func publish(
-    name: ArtifactName, note: String?, chunkBytes: Int, tree: ScannedTree, hashed: [HashedFile], members: [Audience.Member]
-  ) async throws -> (artifact: PublishedArtifact, isNew: Bool) {
+    name: ArtifactName, note: String?, chunkBytes: Int, tree: ScannedTree, hashed: [HashedFile], members: [Audience.Member],
+    rule: AudienceRule
+  ) async throws -> (artifact: PublishedArtifact, isNew: Bool, opened: [ArtifactVersion]) {
     while true {
       let latest = try await context.database.latest(name.text)
       // A version that was withdrawn long ago keeps its number, and not its manifest.
@@ -165,40 +174,33 @@ extension Node {
           context: context)
       }
       if let latest, draft.isUnchanged {
+        guard latest.isWithdrawn || rule != .onlyThis else {
+          throw NodeError(
+            .usage, "\(latest.name)@v\(latest.version) has these very files, and --only-this is for a new version",
+            hint: "`pawl unshare \(latest.name)@v\(latest.version) --from PEER` takes someone out of its audience")
+        }
         // The same bytes, perhaps in another place or written anew: from now on they are read where they are now.
         let here = PublishedArtifact(
           name: latest.name, version: latest.version, digest: latest.digest, manifest: latest.manifest,
           signature: latest.signature, root: tree.root, isFolder: tree.isFolder, created: latest.created)
-        try await context.database.publish(here, files: draft.files, audience: members)
+        let opened = try await context.database.publish(
+          here, note: draft.note, files: draft.files, audience: members, rule: rule)
         for server in servers.values { await server.forget(latest.digest) }
-        return (here, latest.isWithdrawn)
+        return (here, latest.isWithdrawn, opened)
       }
       let artifact = PublishedArtifact(
         name: name.text, version: draft.version, digest: draft.digest, manifest: draft.bytes,
         signature: draft.signature, root: tree.root, isFolder: tree.isFolder, created: draft.created)
-      do { try await context.database.publish(artifact, files: draft.files, audience: members) } catch {
+      let opened: [ArtifactVersion]
+      do {
+        opened = try await context.database.publish(artifact, note: draft.note, files: draft.files, audience: members, rule: rule)
+      } catch {
         // Somebody shared the same name at the same time: theirs is now the previous version.
         guard error.code == .versionTaken else { throw error }
         continue
       }
-      return (artifact, true)
+      return (artifact, true, opened)
     }
-  }
-
-  /// Withdraws a version, or all of a name. Those who have it keep it; nobody gets it from here any more.
-  public func unshare(_ reference: String) async throws -> (name: String, versions: [UInt64]) {
-    let parsed = try read(reference: reference)
-    guard parsed.peer == nil else {
-      throw NodeError(
-        .usage, "only this node's own artifacts can be withdrawn",
-        hint: "what is shared from here: pawl ls; to drop a download from the records: pawl forget \(parsed)")
-    }
-    let withdrawn = try await context.database.withdraw(name: parsed.name.text, version: parsed.version)
-    guard !withdrawn.isEmpty else {
-      throw await nothingShared(parsed)
-    }
-    for server in servers.values { await server.withdraw(withdrawn.map(\.digest)) }
-    return (parsed.name.text, withdrawn.map { UInt64($0.version) }.sorted())
   }
 
   /// Parses `[PEER/]NAME[@vN]`, or says what is wrong with it.

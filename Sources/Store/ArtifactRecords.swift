@@ -60,7 +60,7 @@ public struct PublishedFile: Hashable, Sendable {
   }
 }
 
-/// Who may see and pull a name.
+/// Who may see and pull a version.
 public struct Audience: Hashable, Sendable {
   /// One entry of an audience.
   public enum Member: Hashable, Sendable {

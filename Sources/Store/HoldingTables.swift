@@ -9,8 +9,16 @@ extension Database {
     transfer: [UInt8]?, holding: Holding, files: [HoldingFile]
   ) throws(StoreError) -> Int64 {
     try write { db in
-      for file in files { try db.run("DELETE FROM holding_file WHERE path = ?", [file.path]) }
-      try db.run("DELETE FROM holding WHERE NOT EXISTS (SELECT 1 FROM holding_file WHERE holding = holding.id)")
+      var replaced: Set<Int64> = []
+      for file in files {
+        let earlier = try db.row("SELECT holding FROM holding_file WHERE path = ?", [file.path]) { $0.int64("holding") }
+        guard let earlier else { continue }
+        replaced.insert(earlier)
+        try db.run("DELETE FROM holding_file WHERE path = ?", [file.path])
+      }
+      for id in replaced {
+        try db.run("DELETE FROM holding WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM holding_file WHERE holding = ?1)", [id])
+      }
       let peer = try holding.peer.flatMap { try PeerRow.find(db, $0) }?.id
       try db.run(
         "INSERT INTO holding (digest, name, version, publisher, peer, path, delivered) VALUES (?, ?, ?, ?, ?, ?, ?)",

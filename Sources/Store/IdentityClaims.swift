@@ -58,14 +58,16 @@ extension Database {
   ) throws(StoreError) -> (row: PeerRow, revoked: Revoked)? {
     let accepted: (row: PeerRow, revoked: Revoked)? = try write { db in
       guard let claim = try IdentityClaim.find(db, on: id) else { return nil }
-      let names = try db.rows("SELECT name FROM audience WHERE peer = ?", [id.column]) { $0.text("name") }
+      let versions = try db.rows("SELECT name, version FROM audience WHERE peer = ?", [id.column]) {
+        VersionPosition(name: $0.text("name"), version: try $0.version("version"))
+      }
       // First the question: the ticket stays the newcomer's, whose answer may have been lost.
       try db.run("DELETE FROM claim WHERE peer = ?", [id.column])
       guard let revoked = try PeerRow.revoke(db, id) else { return nil }
       let came = claim.newcomer
       let newcomer = NewPeer(id: came.id, record: came.record, name: came.name, addresses: came.addresses, added: now)
       let row = try PeerRow.insert(db, newcomer, .given(revoked.peer.alias))
-      for name in names { try db.run("INSERT INTO audience VALUES (?, ?)", [name, row.id.column]) }
+      for each in versions { try db.run("INSERT INTO audience VALUES (?, ?, ?)", [row.id.column, each.name, each.version]) }
       try SessionWriter.apply(db, commits, nil, key)
       return (row, revoked)
     }

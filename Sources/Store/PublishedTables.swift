@@ -2,17 +2,21 @@ public import Artifact
 internal import FoundationEssentials
 internal import GRDB
 public import Primitives
-public import Session
+internal import Session
 
 extension Database {
   private static let columns = "digest, name, version, manifest, signature, root, is_folder, created, withdrawn"
 
-  /// Publishes a version with its files and widens the name's audience, in one transaction. Publishing the same manifest again
+  /// Publishes a version with its files and settles who may have it, in one transaction. Publishing the same manifest again
   /// brings a withdrawn one back and records where its files lie now. Throws `versionTaken` for other contents under the
   /// same name and version, `unknownPeer` for an audience that is not paired.
+  ///
+  /// - Returns: the versions whose audience the members were added to.
+  @discardableResult
   public func publish(
-    _ artifact: PublishedArtifact, files: [PublishedFile], audience: [Audience.Member]
-  ) throws(StoreError) {
+    _ artifact: PublishedArtifact, note: String = "", files: [PublishedFile], audience: [Audience.Member],
+    rule: AudienceRule = .inherited
+  ) throws(StoreError) -> [ArtifactVersion] {
     try write { db in
       let other = try db.row(
         "SELECT digest FROM published WHERE name = ? AND version = ?", [artifact.name, artifact.version]
@@ -20,13 +24,20 @@ extension Database {
       if let other, other != artifact.digest {
         throw StoreError(.versionTaken, "\(artifact.name)@v\(artifact.version)", detail: "this version has other contents")
       }
-      try db.run("DELETE FROM published WHERE digest = ?", [artifact.digest.column])
-      try db.run(
-        "INSERT INTO published (\(Self.columns)) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)",
-        [
-          artifact.digest.column, artifact.name, artifact.version, artifact.manifest.column, artifact.signature.column,
-          artifact.root, artifact.isFolder, artifact.created.column,
-        ])
+      if other == nil {
+        try db.run(
+          "INSERT INTO published (\(Self.columns)) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)",
+          [
+            artifact.digest.column, artifact.name, artifact.version, artifact.manifest.column, artifact.signature.column,
+            artifact.root, artifact.isFolder, artifact.created.column,
+          ])
+      } else {
+        // Not replaced: its audience hangs on the row.
+        try db.run(
+          "UPDATE published SET root = ?, is_folder = ?, withdrawn = 0 WHERE digest = ?",
+          [artifact.root, artifact.isFolder, artifact.digest.column])
+      }
+      try db.run("DELETE FROM published_file WHERE digest = ?", [artifact.digest.column])
       for file in files {
         try db.run(
           "INSERT INTO published_file VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -35,16 +46,16 @@ extension Database {
             file.identity.sizeBytes.column, file.identity.modifiedNanoseconds, file.leaves.column,
           ])
       }
-      try Self.widen(db, artifact.name, audience)
-    }
-  }
-
-  /// All that is published, by name and version; withdrawn ones too if asked for.
-  public func published(includingWithdrawn: Bool = false) throws(StoreError) -> [PublishedArtifact] {
-    try read { db in
-      try db.rows("SELECT * FROM published WHERE withdrawn <= ? ORDER BY name, version", [includingWithdrawn]) {
-        try PublishedArtifact($0)
+      let isNew = try !OfferedVersion.offer(db, artifact, note: note, files: files)
+      if isNew, rule != .onlyThis { try Audience.inherit(db, artifact.name, artifact.version) }
+      var opened = [artifact.version]
+      if rule == .allVersions {
+        opened = try db.rows("SELECT version FROM offered WHERE name = ? ORDER BY version", [artifact.name]) {
+          try $0.version("version")
+        }
       }
+      try Audience.widen(db, artifact.name, opened, audience)
+      return opened
     }
   }
 
@@ -53,8 +64,8 @@ extension Database {
     try read { db in
       try db.row(
         """
-        SELECT * FROM published WHERE name = ?1 AND NOT withdrawn AND (?2 IS NULL OR version = ?2)
-        ORDER BY version DESC LIMIT 1
+        SELECT published.* FROM published WHERE digest =
+        (SELECT digest FROM offered WHERE name = ?1 AND (?2 IS NULL OR version = ?2) ORDER BY version DESC LIMIT 1)
         """, [name, version]
       ) { try PublishedArtifact($0) }
     }
@@ -85,6 +96,18 @@ extension Database {
     }
   }
 
+  /// So many of an artifact's files from a number on, without their leaf lists.
+  public func publishedFiles(_ digest: Digest, from number: Int, limit: Int) throws(StoreError) -> [PublishedFile] {
+    try read { db in
+      try db.rows(
+        """
+        SELECT number, source, device, inode, size, modified, x'' AS leaves FROM published_file
+        WHERE digest = ? AND number >= ? ORDER BY number LIMIT ?
+        """, [digest.column, number, limit]
+      ) { try PublishedFile($0) }
+    }
+  }
+
   /// One file's leaf list, 32 bytes a chunk; nil if there is no such file.
   public func leafList(_ digest: Digest, file: Int) throws(StoreError) -> [UInt8]? {
     try read { db in
@@ -94,81 +117,36 @@ extension Database {
     }
   }
 
-  /// Takes back one version, or all of a name; returns those that were. With the last one the audience goes: sharing the name
-  /// anew begins with nobody.
-  public func withdraw(name: String, version: ArtifactVersion?) throws(StoreError) -> [PublishedArtifact] {
+  /// Takes back one version, or all of a name; returns those that were. Their audiences go: sharing the name again begins with
+  /// the audience of a version that is left, or with nobody.
+  public func withdraw(name: String, version: ArtifactVersion?) throws(StoreError) -> [OfferedVersion] {
     try write { db in
-      let condition = "name = ?1 AND (?2 IS NULL OR version = ?2) AND NOT withdrawn"
-      let withdrawn = try db.rows("SELECT * FROM published WHERE \(condition) ORDER BY version", [name, version]) {
-        try PublishedArtifact($0)
+      let condition = "name = ?1 AND (?2 IS NULL OR version = ?2)"
+      let withdrawn = try db.rows("SELECT * FROM offered WHERE \(condition) ORDER BY version", [name, version]) {
+        try OfferedVersion($0)
       }
-      try db.run("UPDATE published SET withdrawn = 1 WHERE \(condition)", [name, version])
-      if try db.row("SELECT 1 AS found FROM published WHERE name = ? AND NOT withdrawn", [name], { _ in true }) == nil {
-        try db.run("DELETE FROM audience WHERE name = ?", [name])
-        try db.run("DELETE FROM audience_all WHERE name = ?", [name])
-      }
+      for each in withdrawn { try db.run("UPDATE published SET withdrawn = 1 WHERE digest = ?", [each.digest.column]) }
+      try db.run("DELETE FROM offered WHERE \(condition)", [name, version])
       return withdrawn
     }
   }
+}
 
-  /// Adds to a name's audience. Throws `unknownPeer`.
-  public func widenAudience(_ name: String, _ members: [Audience.Member]) throws(StoreError) {
-    try write { db in try Self.widen(db, name, members) }
-  }
-
-  /// Who may see and pull a name.
-  public func audience(_ name: String) throws(StoreError) -> Audience {
-    try read { db in
-      let isAll = try db.row("SELECT 1 AS found FROM audience_all WHERE name = ?", [name]) { _ in true } ?? false
-      let peers = try db.rows("SELECT peer FROM audience WHERE name = ?", [name]) { try $0.node("peer") }
-      return Audience(isAll: isAll, peers: Set(peers))
-    }
-  }
-
-  private static let isVisible = """
-    NOT withdrawn AND EXISTS (SELECT 1 FROM peer WHERE id = ?1 AND NOT blocked)
-    AND (name IN (SELECT name FROM audience_all) OR name IN (SELECT name FROM audience WHERE peer = ?1))
-    """
-
-  /// What a peer may see, by name and version. Empty for a peer that is unknown or blocked.
-  public func visible(to peer: NodeID) throws(StoreError) -> [PublishedArtifact] {
-    try read { db in
-      try db.rows("SELECT * FROM published WHERE \(Self.isVisible) ORDER BY name, version", [peer.column]) {
-        try PublishedArtifact($0)
-      }
-    }
-  }
-
-  /// One artifact if a peer may see it. Nil says the same for "not yours" and "not there".
-  public func visible(_ digest: Digest, to peer: NodeID) throws(StoreError) -> PublishedArtifact? {
-    try read { db in
-      try db.row("SELECT * FROM published WHERE digest = ?2 AND \(Self.isVisible)", [peer.column, digest.column]) {
-        try PublishedArtifact($0)
-      }
-    }
-  }
-
-  /// One version of a name, or the highest, if a peer may see it.
-  public func visible(name: String, version: ArtifactVersion?, to peer: NodeID) throws(StoreError) -> PublishedArtifact? {
-    try read { db in
-      try db.row(
-        """
-        SELECT * FROM published WHERE name = ?2 AND (?3 IS NULL OR version = ?3) AND \(Self.isVisible)
-        ORDER BY version DESC LIMIT 1
-        """, [peer.column, name, version]
-      ) { try PublishedArtifact($0) }
-    }
-  }
-
-  private static func widen(_ db: GRDB.Database, _ name: String, _ members: [Audience.Member]) throws {
-    for member in members {
-      switch member {
-      case .all: try db.run("INSERT OR IGNORE INTO audience_all VALUES (?)", [name])
-      case .peer(let id):
-        guard try PeerRow.find(db, id) != nil else { throw StoreError.unknownPeer(id.hex) }
-        try db.run("INSERT OR IGNORE INTO audience VALUES (?, ?)", [name, id.column])
-      }
-    }
+extension OfferedVersion {
+  /// Offers a version, or notes that it was shared again. Returns whether it was offered before.
+  fileprivate static func offer(
+    _ db: GRDB.Database, _ artifact: PublishedArtifact, note: String, files: [PublishedFile]
+  ) throws -> Bool {
+    try db.run("UPDATE offered SET state = 'current', root = ? WHERE digest = ?", [artifact.root, artifact.digest.column])
+    guard db.changesCount == 0 else { return true }
+    let bytes = files.reduce(UInt64(0)) { $0 &+ $1.identity.sizeBytes }
+    try db.run(
+      "INSERT INTO offered (name, version, digest, files, bytes, created, note, root) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+      [
+        artifact.name, artifact.version, artifact.digest.column, files.count, bytes.column, artifact.created.column, note,
+        artifact.root,
+      ])
+    return false
   }
 }
 

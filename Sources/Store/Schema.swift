@@ -22,8 +22,13 @@ enum Schema {
       // What the peer says of itself cannot replace it, so it is a column of its own.
       try db.execute(sql: "ALTER TABLE peer ADD COLUMN reached TEXT")
     }
+    migrator.registerMigration("6") { db in
+      try db.execute(sql: offered)
+      try CatalogMigration.fill(db)
+      try db.execute(sql: audiences)
+    }
     migrator.registerMigration("7") { db in try db.execute(sql: Retention.schema) }
-    migrator.registerMigration("9") { db in try db.execute(sql: endings) }
+    migrator.registerMigration("8") { db in try db.execute(sql: endings) }
     return migrator
   }
 
@@ -89,6 +94,34 @@ enum Schema {
       record BLOB NOT NULL, name TEXT NOT NULL, addresses TEXT NOT NULL, reason TEXT NOT NULL, bundle BLOB,
       came INTEGER NOT NULL) STRICT;
     ALTER TABLE ticket ADD COLUMN replaces BLOB;
+    """
+
+  /// What listings show of the versions that are shared, apart from their manifests: SQLite reads a row up to the column that is
+  /// asked for, and a manifest may take 32 MiB of it. A version that is withdrawn has no row.
+  private static let offered = """
+    CREATE TABLE offered (
+      name TEXT NOT NULL, version INTEGER NOT NULL, digest BLOB NOT NULL UNIQUE, files INTEGER NOT NULL, bytes INTEGER NOT NULL,
+      created INTEGER NOT NULL, note TEXT NOT NULL, root TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'current',
+      PRIMARY KEY (name, version),
+      FOREIGN KEY (name, version) REFERENCES published (name, version) ON DELETE CASCADE) STRICT, WITHOUT ROWID;
+    """
+
+  /// An audience for each version; before, a name had one.
+  private static let audiences = """
+    ALTER TABLE audience RENAME TO name_audience;
+    ALTER TABLE audience_all RENAME TO name_audience_all;
+    CREATE TABLE audience (
+      peer BLOB NOT NULL REFERENCES peer ON DELETE CASCADE, name TEXT NOT NULL, version INTEGER NOT NULL,
+      PRIMARY KEY (peer, name, version),
+      FOREIGN KEY (name, version) REFERENCES offered ON DELETE CASCADE) STRICT, WITHOUT ROWID;
+    CREATE INDEX audience_of_version ON audience (name, version);
+    CREATE TABLE audience_all (
+      name TEXT NOT NULL, version INTEGER NOT NULL, PRIMARY KEY (name, version),
+      FOREIGN KEY (name, version) REFERENCES offered ON DELETE CASCADE) STRICT, WITHOUT ROWID;
+    INSERT INTO audience SELECT peer, name, version FROM name_audience JOIN offered USING (name);
+    INSERT INTO audience_all SELECT name, version FROM name_audience_all JOIN offered USING (name);
+    DROP TABLE name_audience;
+    DROP TABLE name_audience_all;
     """
 
   /// The peer is not stored, and ordering by hash hides in what order they came.

@@ -74,11 +74,25 @@ public final class SourceFolder: Sendable {
   }
 
   /// Whether the path still leads to the file that was shared: the descriptor of one that was replaced by another stays good.
-  public func isCurrent(file: Int) -> Bool {
-    guard let published = files[file], let found = open(published),
-      let status = found.status()
-    else { return false }
-    return FileIdentity(status) == published.identity
+  public func isCurrent(file: Int) -> Bool { state(file: file) == .current }
+
+  /// What the path of a file leads to now; nil if it cannot be looked at, which says nothing about the file.
+  public func state(file: Int) -> SourceState? {
+    guard let published = files[file] else { return .gone }
+    guard let found = open(published) else { return SourceState(.source(errno, published.source)) }
+    guard let status = found.status() else { return nil }
+    return status.isRegular && FileIdentity(status) == published.identity ? .current : .changed
+  }
+
+  /// What the sources of a version lead to: the worst of it, and whether every one of them could be looked at.
+  public static func look(root: String, files: [PublishedFile]) -> (worst: SourceState, isComplete: Bool) {
+    let folder: SourceFolder
+    do { folder = try SourceFolder(root: root, files: files) } catch {
+      let state = SourceState(error)
+      return (state ?? .current, state != nil)
+    }
+    let states = files.map { folder.state(file: $0.index) }
+    return (states.compactMap(\.self).max() ?? .current, !states.contains(nil))
   }
 
   /// Where a published file lies: an absolute path, for people and for reading it again.
@@ -95,6 +109,17 @@ public final class SourceFolder: Sendable {
 
   /// Closes the open files.
   public func close() { pool.closeAll() }
+}
+
+extension SourceState {
+  /// What an error says of a shared file; nil: nothing, it may pass.
+  public init?(_ error: StoreError) {
+    switch error.code {
+    case .sourceMissing: self = .gone
+    case .sourceChanged, .symlinkInSource, .specialFile: self = .changed
+    default: return nil
+    }
+  }
 }
 
 extension StoreError {

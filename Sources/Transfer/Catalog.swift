@@ -112,6 +112,11 @@ public struct CatalogRequest: Hashable, Sendable {
     self.after = after
   }
 
+  /// Where ``after`` says that the page before ended; nil: the first page is asked for.
+  public var position: (name: String, version: ArtifactVersion)? {
+    after.flatMap { Position($0) }.map { ($0.name, $0.version) }
+  }
+
   init(_ fields: ControlFields) throws(ControlError) {
     request = try fields.integer("req")
     after = fields.has("after") ? try fields.text("after", atMost: TransferLimits.cursorBytes) : nil

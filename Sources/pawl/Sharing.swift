@@ -37,14 +37,25 @@ struct Share: ClientCommand {
   @Flag(help: "Leave nothing out because of its name. (also: PAWL_ALL=1)")
   var all = false
 
+  @Flag(help: "Begin with nobody; a new version begins with the audience of the one before otherwise.")
+  var onlyThis = false
+
+  @Flag(help: "Open the earlier versions too to those named with --to.")
+  var allVersions = false
+
   @OptionGroup var output: OutputOptions
 
-  func validate() throws { try ExtraArguments.refuse(extra, afterSharing: path) }
+  func validate() throws {
+    if onlyThis, allVersions { throw ValidationError("--only-this and --all-versions exclude each other.") }
+    if allVersions, to.isEmpty { throw ValidationError("--all-versions needs --to: whom are they opened to?") }
+    try ExtraArguments.refuse(extra, afterSharing: path)
+  }
 
   func perform() throws {
     let request = ShareRequest(
       path: try PathArgument.absolute(path, naming: "the path to share"), name: name, to: to, note: note,
-      follow: follow || Environment.isOn("PAWL_FOLLOW"), all: all || Environment.isOn("PAWL_ALL"))
+      follow: follow || Environment.isOn("PAWL_FOLLOW"), all: all || Environment.isOn("PAWL_ALL"),
+      scope: onlyThis ? .onlyThis : allVersions ? .allVersions : .inherited)
     try ask(.share(request)) { (result: ShareResult) in
       let reference = "\(TerminalText.escape(result.artifact))@v\(result.version)"
       var remarks = result.warnings.map { "warning: " + TerminalText.escape($0, doublingBackslashes: false) }
@@ -60,6 +71,10 @@ struct Share: ClientCommand {
         let names = result.audience.map { $0 == ShareRequest.everyone ? "every peer" : TerminalText.escape($0) }
         remarks.append("for \(names.joined(separator: ", "))")
       }
+      if allVersions {
+        let versions = result.opened.map { "v\($0)" }.joined(separator: ", ")
+        remarks.append("\(versions) opened to \(to.map { TerminalText.escape($0) }.joined(separator: ", "))")
+      }
       return Report(["\(reference) \(result.digest)"], remarks: remarks)
     }
   }
@@ -68,18 +83,26 @@ struct Share: ClientCommand {
 /// `pawl unshare`
 struct Unshare: ClientCommand {
   static let configuration = CommandConfiguration(
-    commandName: "unshare", abstract: "Withdraw an artifact, or one version of it.")
+    commandName: "unshare", abstract: "Withdraw an artifact or one version of it, from everyone or from a peer.")
 
   @Argument(help: ArgumentHelp("NAME, all versions, or NAME@vN.", valueName: "name[@vN]"))
   var artifact: String
 
+  @Option(
+    help: ArgumentHelp(
+      "Take this peer out of its audience; 'all' ends sharing with every peer and keeps those who are named. May be repeated.",
+      valueName: "peer"))
+  var from: [String] = []
+
   @OptionGroup var output: OutputOptions
 
   func perform() throws {
-    try ask(.unshare(UnshareRequest(artifact: artifact))) { (result: UnshareResult) in
+    try ask(.unshare(UnshareRequest(artifact: artifact, from: from))) { (result: UnshareResult) in
       let versions = result.versions.map { "v\($0)" }.joined(separator: ", ")
+      let names = result.from.map { $0 == ShareRequest.everyone ? "every peer" : TerminalText.escape($0) }
+      let what = names.isEmpty ? "withdrawn" : "no longer shared with \(names.joined(separator: ", "))"
       return Report(
-        ["\(TerminalText.escape(result.artifact)) \(versions) withdrawn"],
+        ["\(TerminalText.escape(result.artifact)) \(versions) \(what)"],
         remarks: ["what peers have pulled already stays with them"])
     }
   }
@@ -109,23 +132,32 @@ struct List: ClientCommand {
       let nothing = result.peer.map { "\(TerminalText.escape($0)) shares nothing with us" } ?? "we share nothing"
       return Report([], remarks: [result.peer == nil ? nothing + "; share something with: pawl share PATH --to PEER" : nothing])
     }
-    var table = Table([
-      ("ARTIFACT", .left), ("FILES", .right), ("SIZE", .right), ("PUBLISHED", .left),
-      (result.peer == nil ? "FOR" : "", .left), ("NOTE", .left),
-    ])
+    let broken = result.artifacts.filter { $0.state == .changed || $0.state == .gone }
+    let isOwn = result.peer == nil
+    var columns: [(String, Table.Alignment)] = [("ARTIFACT", .left), ("FILES", .right), ("SIZE", .right), ("PUBLISHED", .left)]
+    if !broken.isEmpty { columns.append(("STATE", .left)) }
+    if isOwn { columns.append(("FOR", .left)) }
+    var table = Table(columns + [("NOTE", .left)])
     for artifact in result.artifacts {
-      let audience = artifact.audience.map { $0.isEmpty ? "nobody" : $0.joined(separator: ", ") } ?? ""
-      // A note may have several lines; the first says what it is.
-      let note = artifact.note.split(separator: "\n").first.map(String.init) ?? ""
-      table.add([
+      var cells = [
         "\(TerminalText.escape(artifact.artifact))@v\(artifact.version)", "\(artifact.files)", Units.bytes(artifact.bytes),
-        Units.age(of: artifact.created, now: now), result.peer == nil ? TerminalText.escape(audience) : "",
-        TerminalText.escape(note),
-      ])
+        Units.age(of: artifact.created, now: now),
+      ]
+      if !broken.isEmpty { cells.append(artifact.state.map { $0 == .current ? "" : $0.rawValue } ?? "") }
+      if isOwn {
+        let audience = artifact.audience.map { $0.isEmpty ? "nobody" : $0.joined(separator: ", ") } ?? ""
+        cells.append(TerminalText.escape(audience))
+      }
+      // A note may have several lines; the first says what it is.
+      table.add(cells + [TerminalText.escape(artifact.note.split(separator: "\n").first.map(String.init) ?? "")])
     }
-    let remark = result.peer.map { peer in
-      ["fetch one with: pawl pull \(ShellText.quote("\(peer)/\(first.artifact)"))"]
+    var remarks: [String] = []
+    if let peer = result.peer { remarks.append("fetch one with: pawl pull \(ShellText.quote("\(peer)/\(first.artifact)"))") }
+    if let one = broken.first {
+      let reference = ShellText.quote("\(one.artifact)@v\(one.version)")
+      remarks.append(
+        "what is changed or gone cannot be pulled; share it again, or withdraw it: pawl unshare \(reference)")
     }
-    return Report(table.lines, remarks: remark ?? [])
+    return Report(table.lines, remarks: remarks)
   }
 }

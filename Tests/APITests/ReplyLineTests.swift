@@ -20,11 +20,11 @@ import Testing
   @Test func aShareResultHasTheAgreedFields() throws {
     let result = ShareResult(
       artifact: "lora", version: 1, digest: "d1", files: [FileEntry(path: "a", size: 5, sha256: "aa")], bytes: 5,
-      audience: ["all"])
+      audience: ["all"], opened: [1])
     #expect(
       try text(Lines.result(result)) == #"{"artifact":"lora","audience":["all"],"bytes":5,"digest":"d1","#
         + #""files":[{"path":"a","sha256":"aa","size":5}],"folders":[],"left_out":[],"left_out_count":0,"links":[],"#
-        + #""type":"result","unchanged":false,"version":1,"warnings":[]}"#)
+        + #""opened":[1],"type":"result","unchanged":false,"version":1,"warnings":[]}"#)
     let full = ShareResult(
       artifact: "lora", version: 1, digest: "d1", files: [FileEntry(path: "a", size: 5, sha256: "aa")], bytes: 5,
       folders: ["empty"], links: [LinkEntry(path: "a", target: "/blobs/aa")], leftOut: [".git/", ".env"], leftOutCount: 7,
@@ -40,6 +40,17 @@ import Testing
       return
     }
     #expect(read.leftOut.isEmpty && read.folders.isEmpty)
+  }
+
+  @Test func aVersionOfOurOwnSaysWhetherItCanBeServed() throws {
+    let own = ArtifactSummary(
+      artifact: "lora", version: 2, digest: "d1", files: 1, bytes: 5, created: 7, audience: ["laptop"], state: .changed)
+    let theirs = ArtifactSummary(artifact: "lora", version: 2, digest: "d1", files: 1, bytes: 5, created: 7)
+    #expect(
+      try text(Lines.result(ListResult(artifacts: [own])))
+        == #"{"artifacts":[{"artifact":"lora","audience":["laptop"],"bytes":5,"created":7,"digest":"d1","files":1,"note":"","#
+        + #""state":"changed","version":2}],"type":"result"}"#)
+    #expect(try !text(Lines.result(ListResult(peer: "studio", artifacts: [theirs]))).contains("state"))
   }
 
   @Test func anErrorHasTheAgreedFields() throws {

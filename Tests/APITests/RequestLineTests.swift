@@ -12,7 +12,9 @@ import Testing
     .join(JoinRequest(ticket: "pawl1abc", alias: "studio", newMachine: true)), .revoke(RevokeRequest(peer: "studio")),
     .share(ShareRequest(path: "/a b/ä", name: "lora", to: ["laptop", "all"], note: "two\nlines \u{1F600}")),
     .share(ShareRequest(path: "/a", note: "", follow: true, all: true)),
-    .unshare(UnshareRequest(artifact: "lora@v2")), .list(ListRequest(peer: "studio")), .list(ListRequest()),
+    .share(ShareRequest(path: "/a", scope: .onlyThis)), .share(ShareRequest(path: "/a", to: ["all"], scope: .allVersions)),
+    .unshare(UnshareRequest(artifact: "lora")), .unshare(UnshareRequest(artifact: "lora@v2", from: ["laptop", "all"])),
+    .list(ListRequest(peer: "studio")), .list(ListRequest()),
     .show(ShowRequest(artifact: "studio/lora")),
     .pull(
       PullRequest(

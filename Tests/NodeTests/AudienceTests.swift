@@ -126,6 +126,126 @@ import Transfer
     }
   }
 
+  @Test func sharingALaterVersionWithAPeerOpensNoEarlierOneToIt() async throws {
+    try await withHouse { house in
+      let studio = try await house.start("studio")
+      let mallory = try await house.forge("mallory", at: studio)
+      let first = try await studio.share(try house.file("out/lora.bin", pattern(1_000)))
+      let second = try await studio.share(try house.file("out/lora.bin", pattern(1_000, seed: 5)), to: ["mallory"])
+      #expect(second.version == 2 && second.opened == [2] && second.audience == ["mallory"])
+      let transfer = TransferID.random(.system)
+      for digest in [hex(first.digest), SHA256Hash.hash([1]).bytes] {
+        try await mallory.say(.want(want(try #require(try? Digest(digest)), transfer: transfer)))
+      }
+      for (request, version) in [(1, nil), (2, 1), (3, 2)] as [(RequestNumber, ArtifactVersion?)] {
+        try await mallory.say(.resolve(Resolve(request: request, name: try ArtifactName("lora.bin"), version: version)))
+      }
+      try await mallory.say(.catalogRequest(CatalogRequest(request: 4)))
+      try await eventually("it is answered", on: house.loop) {
+        let heard = await mallory.heard
+        return heard.contains { if case .catalog = $0 { true } else { false } }
+          && heard.count { if case .deny = $0 { true } else { false } } == 2
+      }
+      let heard = await mallory.heard
+      let denials = heard.filter { if case .deny = $0 { true } else { false } }.map(\.payload)
+      #expect(Set(denials).count == 1, "what is not its own looks like what does not exist")
+      let resolved = heard.compactMap { if case .resolved(let answer) = $0 { answer.entry?.version } else { nil } }
+      #expect(resolved == [2, 2])
+      guard case .catalog(let page)? = heard.last(where: { if case .catalog = $0 { true } else { false } }) else {
+        throw TimeoutError()
+      }
+      #expect(page.entries.map(\.version) == [2])
+      // Asked for, the earlier version is opened, and it is said.
+      let opened = try await studio.node.share(
+        ShareCommand(path: "\(house.path)/out/lora.bin", to: ["mallory"], rule: .allVersions)
+      ) { _, _ in }
+      #expect(!opened.isNew && opened.opened == [1, 2])
+      let only = ShareCommand(path: "\(house.path)/out/lora.bin", rule: .onlyThis)
+      #expect(try await nodeError { _ = try await studio.node.share(only) { _, _ in } }.code == .usage)
+      _ = try house.file("out/lora.bin", pattern(1_000, seed: 6))
+      let third = try await studio.node.share(only) { _, _ in }
+      #expect(third.version == 3 && third.audience.isEmpty)
+    }
+  }
+
+  @Test func takingAPeerOutOfTheAudienceEndsItsTransferAndNobodyElses() async throws {
+    try await withHouse { house in
+      let studio = try await house.start("studio")
+      let mallory = try await house.forge("mallory", at: studio)
+      let alice = try await house.forge("alice", at: studio)
+      let shared = try await studio.share(try house.file("out/big.bin", pattern(48 << 20)), to: ["mallory", "alice"])
+      let digest = try #require(try? Digest(hex(shared.digest)))
+      let taken = try await beginReading(mallory, digest, chunks: 48, on: house.loop)
+      let kept = try await beginReading(alice, digest, chunks: 48, on: house.loop)
+      let (_, versions) = try await studio.node.unshare("big.bin", from: ["mallory"])
+      #expect(versions == [1])
+      async let rest = drain(taken)
+      try await eventually("the puller is told", on: house.loop) {
+        await mallory.heard.contains { if case .deny(let deny) = $0 { deny.reason == .gone } else { false } }
+      }
+      for _ in 0..<40 {
+        #expect(try await kept.read(exactly: 1 << 20, deadline: .after(.seconds(60)))?.count == 1 << 20)
+      }
+      await taken.close()
+      await kept.close()
+      #expect(await rest < 40 << 20)
+      #expect(await alice.heard.allSatisfy { if case .deny = $0 { false } else { true } })
+      #expect(try await studio.node.list(peer: nil).map(\.audience) == [["alice"]])
+    }
+  }
+
+  @Test func whatIsWithdrawnWhileItIsBeingOpenedIsNotServed() async throws {
+    try await withHouse { house in
+      let studio = try await house.start("studio")
+      let mallory = try await house.forge("mallory", at: studio)
+      let shared = try await studio.share(try house.file("out/a.bin", pattern(1_000)), to: ["mallory"])
+      let digest = try #require(try? Digest(hex(shared.digest)))
+      let workers = await BusyWorkers(of: studio)
+      try await mallory.say(.want(want(digest, transfer: .random(.system))))
+      // What is asked for later is answered: the want has come as far as the workers.
+      for round in 1...4 {
+        try await mallory.say(.catalogRequest(CatalogRequest(request: RequestNumber(round))))
+        try await eventually("it is answered", on: house.loop) {
+          await mallory.heard.count { if case .catalog = $0 { true } else { false } } == round
+        }
+      }
+      _ = try await studio.node.unshare("a.bin", from: ["mallory"])
+      try await workers.release()
+      try await eventually("the want is answered", on: house.loop) {
+        await mallory.heard.contains {
+          switch $0 {
+          case .grant, .deny: true
+          default: false
+          }
+        }
+      }
+      #expect(await mallory.heard.allSatisfy { if case .grant = $0 { false } else { true } })
+    }
+  }
+
+  @Test func takingAPeerOutOfWhatIsForEveryPeerSaysHow() async throws {
+    try await withHouse { house in
+      let studio = try await house.start("studio")
+      _ = try await house.forge("mallory", at: studio)
+      _ = try await house.forge("alice", at: studio)
+      _ = try await studio.share(try house.file("out/a.bin", pattern(10)), to: ["alice"])
+      _ = try await studio.share("\(house.path)/out/a.bin", toAll: true)
+      func refusal(_ name: String, _ aliases: [String]) async throws -> NodeError {
+        try await nodeError { _ = try await studio.node.unshare(name, from: aliases) }
+      }
+      let refused = try await refusal("a.bin", ["mallory"])
+      #expect(refused.code == .conflict && refused.hint?.contains("pawl unshare a.bin --from all") == true)
+      #expect(try await studio.node.unshare("a.bin", from: ["all"]).versions == [1])
+      #expect(try await studio.node.list(peer: nil).map(\.audience) == [["alice"]])
+      #expect(try await refusal("a.bin", ["mallory"]).code == .notFound)
+      #expect(try await refusal("a.bin", ["nobody"]).code == .notFound)
+      #expect(try await refusal("b.bin", ["alice"]).code == .notFound)
+      #expect(try await refusal("a.bin@v2", ["alice"]).code == .notFound)
+      #expect(try await studio.node.unshare("a.bin@v1", from: ["alice"]).versions == [1])
+      #expect(try await studio.node.list(peer: nil).map(\.audience) == [[]])
+    }
+  }
+
   @Test func revokingThePeerThatServesEndsOurPullAtOnceAndLeavesNothing() async throws {
     try await withHouse { house in
       let studio = try await house.start("studio")

@@ -1,3 +1,4 @@
+import Artifact
 import EventLoop
 import Primitives
 import Session
@@ -100,13 +101,16 @@ import Transfer
       let studio = try await house.start("studio")
       let mallory = try await house.forge("mallory", at: studio)
       let shared = try await studio.share(try house.file("out/a.bin", pattern(1_000)), toAll: true)
-      let digest = try #require(try await studio.node.context.database.published().first?.digest)
+      let offered = try #require(try await studio.node.context.database.offered(name: "a.bin", version: 1).first)
+      let digest = offered.digest
       #expect(digest.hex == shared.digest)
       let transfer = TransferID.random(.system)
       let want = Want(
         request: 7, transfer: transfer, digest: digest, kind: .manifest, ranges: [], aeads: [.chachaPoly],
         connection: .random(.system), connectionKey: SecretBox(Randomness.system.secret(32)))
-      let entry = try await studio.node.entry(of: try #require(try await studio.node.context.database.published().first))
+      let entry = CatalogEntry(
+        name: try ArtifactName("a.bin"), version: 1, digest: digest, sizeBytes: offered.sizeBytes, files: offered.files,
+        note: "", created: offered.created, publisher: studio.node.id.digest)
       let all: [ControlMessage] = [
         .hello(Hello(name: "mallory", addresses: ["10.9.8.7:7411"])), .want(want),
         .deny(Deny(request: 8, transfer: transfer, reason: .gone)), .resolved(Resolved(request: 9, entry: entry)),

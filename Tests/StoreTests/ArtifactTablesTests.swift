@@ -19,6 +19,10 @@ func transfer(_ byte: UInt8, peer: UInt8 = 1, plan: [UInt8] = [], state: Transfe
 }
 
 @Suite struct PublishedTablesTests {
+  private func visible(_ state: State, to peer: NodeID) async throws -> [String] {
+    try await state.database.visible(to: peer, after: .start, limit: 100, noteBytes: 1_000).map(\.name)
+  }
+
   @Test func aPublishedVersionComesBackWithItsFiles() async throws {
     let state = try State()
     let identity = FileIdentity(device: .max, inode: .max - 1, sizeBytes: 1 << 40, modifiedNanoseconds: -5)
@@ -49,8 +53,8 @@ func transfer(_ byte: UInt8, peer: UInt8 = 1, plan: [UInt8] = [], state: Transfe
     #expect(try await state.database.published(name: "lora")?.version == 1)
     #expect(try await state.database.published(name: "lora", version: 2) == nil)
     #expect(try await state.database.latest("lora")?.version == 2)
-    #expect(try await state.database.published().map(\.version) == [1])
-    #expect(try await state.database.published(includingWithdrawn: true).map(\.version) == [1, 2])
+    #expect(try await state.database.offered(name: "lora", version: nil).map(\.version) == [1])
+    #expect(try await state.database.offeredCount() == 1)
     await state.database.close()
   }
 
@@ -61,32 +65,20 @@ func transfer(_ byte: UInt8, peer: UInt8 = 1, plan: [UInt8] = [], state: Transfe
     try await state.database.publish(artifact("nobody", 1), files: [], audience: [])
     try await state.database.publish(artifact("one", 2), files: [], audience: [.peer(node(1))])
     try await state.database.publish(artifact("everybody", 3), files: [], audience: [.all])
-    #expect(try await state.database.visible(to: node(1)).map(\.name) == ["everybody", "one"])
-    #expect(try await state.database.visible(to: node(2)).map(\.name) == ["everybody"])
-    #expect(try await state.database.visible(to: node(9)).isEmpty)
-    #expect(try await state.database.visible(digest(2), to: node(1)) != nil)
-    #expect(try await state.database.visible(digest(2), to: node(2)) == nil)
+    #expect(try await visible(state, to: node(1)) == ["everybody", "one"])
+    #expect(try await visible(state, to: node(2)) == ["everybody"])
+    #expect(try await visible(state, to: node(9)).isEmpty)
+    #expect(try await state.database.isVisible(digest(2), to: node(1)))
+    #expect(try await !state.database.isVisible(digest(2), to: node(2)))
+    #expect(try await !state.database.isVisible(digest(9), to: node(1)))
     #expect(try await state.database.visible(name: "one", version: nil, to: node(2)) == nil)
     #expect(try await state.database.visible(name: "one", version: 2, to: node(1))?.name == "one")
     #expect(try await state.database.visible(name: "one", version: 3, to: node(1)) == nil)
     // Everybody is also who comes later.
     try await state.pair(3, alias: "c")
-    #expect(try await state.database.visible(to: node(3)).map(\.name) == ["everybody"])
+    #expect(try await visible(state, to: node(3)) == ["everybody"])
     try await state.database.setBlocked(node(1), true)
-    #expect(try await state.database.visible(to: node(1)).isEmpty)
-    await state.database.close()
-  }
-
-  @Test func aNewVersionInheritsTheAudienceAndSharingAgainWidensIt() async throws {
-    let state = try State()
-    try await state.pair(1, alias: "a")
-    try await state.pair(2, alias: "b")
-    try await state.database.publish(artifact("lora", 1), files: [], audience: [.peer(node(1))])
-    try await state.database.publish(artifact("lora", 2), files: [], audience: [])
-    #expect(try await state.database.visible(name: "lora", version: nil, to: node(1))?.version == 2)
-    try await state.database.widenAudience("lora", [.peer(node(2)), .peer(node(1))])
-    #expect(try await state.database.audience("lora") == Audience(isAll: false, peers: [node(1), node(2)]))
-    #expect(await code { try await state.database.widenAudience("lora", [.peer(node(9))]) } == .unknownPeer)
+    #expect(try await visible(state, to: node(1)).isEmpty)
     await state.database.close()
   }
 
@@ -97,8 +89,8 @@ func transfer(_ byte: UInt8, peer: UInt8 = 1, plan: [UInt8] = [], state: Transfe
     #expect(try await state.database.withdraw(name: "lora", version: nil).count == 1)
     #expect(try await state.database.withdraw(name: "lora", version: nil).isEmpty)
     try await state.database.publish(artifact("lora", 2), files: [], audience: [])
-    #expect(try await state.database.audience("lora").isEmpty)
-    #expect(try await state.database.visible(to: node(1)).isEmpty)
+    #expect(try await state.database.audience("lora", version: 2).isEmpty)
+    #expect(try await visible(state, to: node(1)).isEmpty)
     // The very same manifest may come back.
     try await state.database.publish(artifact("lora", 1), files: [], audience: [])
     #expect(try await state.database.published(name: "lora", version: 1) != nil)
@@ -209,6 +201,26 @@ func transfer(_ byte: UInt8, peer: UInt8 = 1, plan: [UInt8] = [], state: Transfe
     #expect(try await state.database.holdings(name: "lora").map(\.path) == ["/d/lora"])
     #expect(try await state.database.holdings(name: "other").isEmpty)
     await state.database.close()
+  }
+
+  @Test func recordingADeliveryLooksAtNoOther() async throws {
+    let state = try State()
+    try await state.pair(1)
+    let database = state.database
+    let holding = Holding(
+      digest: digest(1), name: "lora", version: 1, publisher: node(1), peer: node(1), path: "/d/lora", delivered: 7)
+    func files(_ names: [String]) -> [HoldingFile] {
+      names.enumerated().map { HoldingFile(index: $0, path: "/d/lora/\($1)", sizeBytes: 1, expected: digest(UInt8($0))) }
+    }
+    let first = try await database.recordDelivery(transfer: nil, holding: holding, files: files(["a", "b"]))
+    let plans = try await QueryPlans.of(database) {
+      _ = try await database.recordDelivery(transfer: [9], holding: holding, files: files(["b", "c"]))
+    }
+    #expect(plans.unbounded.isEmpty, "\(plans.steps)")
+    #expect(try await database.holdings().map(\.id).contains(first), "one of its files is as it was")
+    _ = try await database.recordDelivery(transfer: nil, holding: holding, files: files(["a"]))
+    #expect(try await !database.holdings().map(\.id).contains(first))
+    await database.close()
   }
 
   @Test func pullingTheSamePathsAgainReplacesTheirRecord() async throws {

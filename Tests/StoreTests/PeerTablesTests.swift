@@ -84,7 +84,7 @@ import Testing
     #expect(try !state.holds(mark))
     #expect(try !state.holds(node(1).bytes))
     #expect(try await state.database.peers().map(\.alias) == ["stays"])
-    #expect(try await state.database.audience("lora").peers == [node(2)])
+    #expect(try await state.database.audience("lora", version: 1).peers == [node(2)])
     #expect(try await state.database.transfers().isEmpty)
     #expect(try await state.database.loadPeer(node(1)) == nil)
     #expect(try await state.database.revoke(node(1)) == nil)

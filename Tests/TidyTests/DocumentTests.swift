@@ -19,7 +19,6 @@ import Testing
   private static let excused: [String: String] = [
     "GlobPattern.maximumBytes": "a pattern of `--only` never leaves this machine",
     "PeerTroubles.maximumCount": "how much of what went wrong a user is told of",
-    "Node.maximumEntriesKept": "how much of its own catalog a node holds ready",
   ]
 
   @Test func everyLimitStandsInTheProtocolDocumentWithItsNumber() throws {

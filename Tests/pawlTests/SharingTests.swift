@@ -201,6 +201,54 @@ extension EndToEnd {
       }
     }
 
+    @Test func anAudienceIsThatOfOneVersion() async throws {
+      try await Household.with("studio", "laptop", "desk") { house in
+        let (studio, laptop, desk) = (house.node("studio"), house.node("laptop"), house.node("desk"))
+        try await house.pair(studio, laptop)
+        try await house.pair(studio, desk)
+        let art = try house.folder("art")
+        try house.write("art/a", "1")
+        try await studio.ask("share", art, "--to", "laptop")
+        try house.write("art/b", "2")
+        let second = try await studio.ask("share", art, "--to", "desk")
+        #expect(second["opened"] == .array([2]) && second["audience"] == .array(["desk", "laptop"]))
+        func versions(_ node: HouseholdNode) async throws -> [JSON] {
+          try await node.ask("ls", "studio")["artifacts"].elements.map { $0["version"] }
+        }
+        #expect(try await versions(laptop) == [2, 1])
+        #expect(try await versions(desk) == [2])
+        try await desk.ask("pull", "studio/art@v1", "-o", "\(house.path)/desk", exit: 11)
+        #expect(try await desk.ask("pull", "studio/art", "-o", "\(house.path)/desk")["version"] == 2)
+        let all = try await studio.ask("share", art, "--to", "desk", "--all-versions")
+        #expect(all["opened"] == .array([1, 2]) && all["unchanged"] == true)
+        #expect(try await versions(desk) == [2, 1])
+
+        // Out of one version, and out of all.
+        let out = try await studio.ask("unshare", "art@v2", "--from", "desk")
+        #expect(out["versions"] == .array([2]) && out["from"] == .array(["desk"]))
+        #expect(try await versions(desk) == [1])
+        #expect(try await studio.ask("unshare", "art", "--from", "laptop")["versions"] == .array([1, 2]))
+        #expect(try await versions(laptop).isEmpty)
+        #expect(try await studio.ask("unshare", "art", "--from", "laptop", exit: 11)["message"].text.contains("laptop"))
+        try await studio.ask("share", art, "--to", "all")
+        let refused = try await studio.ask("unshare", "art", "--from", "laptop", exit: 16)
+        #expect(refused["hint"].text.contains("--from all"))
+
+        try house.write("art/c", "3")
+        let third = try await studio.ask("share", art, "--only-this")
+        #expect(third["audience"] == .array([]) && third["version"] == 3)
+        #expect(try await versions(laptop) == [2])
+        try await studio.ask("share", art, "--only-this", exit: 2)
+        // The files of all three lie as they were shared; then the first goes.
+        unlink("\(house.path)/art/a")
+        let states = try await studio.ask("ls")["artifacts"].elements.map { $0["state"] }
+        #expect(states == ["gone", "gone", "gone"])
+        let table = try await studio.run("ls")
+        #expect(table.out.contains("gone") && table.error.contains("pawl unshare art@v3"))
+        try await studio.ask("check", exit: 13)
+      }
+    }
+
     @Test func whatIsWithdrawnIsGoneForPeers() async throws {
       try await Household.with("studio", "laptop") { house in
         let (studio, laptop) = (house.node("studio"), house.node("laptop"))

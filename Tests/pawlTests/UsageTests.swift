@@ -10,6 +10,7 @@ import Testing
     ["bogus"], ["pull"], ["pull", "a/b", "--conflict", "burn"], ["invite", "--expires", "soon"], ["invite", "--expires", "0s"],
     ["peer", "rename", "one"], ["peer", "address"], ["peer", "address", "a", "add"], ["cancel"], ["forget"],
     ["tickets", "revoke"], ["tickets", "burn"], ["status", "--loud"], ["share"], ["join", "a", "b"],
+    ["share", "a", "--only-this", "--all-versions"], ["share", "a", "--all-versions"],
   ])
   func aCommandLineThatMakesNoSenseExitsWith2(_ arguments: [String]) async throws {
     let outcome = try await run(arguments)
