@@ -87,7 +87,9 @@ extension Node {
     }
     try? await context.database.setTransferState(id, .waiting)
     // Nothing of a peer that was revoked is kept.
-    guard !hasNothing, let failure = error as? NodeError, failure.code != .notAllowed, let kept = await puller.site?.partial.path else { return error }
+    guard !hasNothing, let failure = error as? NodeError, failure.code != .notAllowed,
+      let kept = await puller.site?.partial.path
+    else { return error }
     return NodeError(
       failure.code, failure.message, hint: (failure.hint.map { "\($0); " } ?? "") + "what has arrived is kept in \(kept)")
   }
