@@ -13,11 +13,15 @@ extension Node {
   /// - Returns: the versions that this changed.
   public func unshare(_ reference: String, from aliases: [String] = []) async throws -> (name: String, versions: [UInt64]) {
     let parsed = try read(reference: reference)
-    guard parsed.peer == nil else { throw NodeError(.usage, "only this node's own artifacts can be withdrawn") }
+    guard parsed.peer == nil else { 
+      throw NodeError(
+        .usage, "only this node's own artifacts can be withdrawn",
+        hint: "what is shared from here: pawl ls; to drop a download from the records: pawl forget \(parsed)")
+    }
     let name = parsed.name.text
     guard aliases.isEmpty else { return (name, try await cut(aliases, outOf: parsed)) }
     let withdrawn = try await context.database.withdraw(name: name, version: parsed.version)
-    guard !withdrawn.isEmpty else { throw notShared(parsed) }
+    guard !withdrawn.isEmpty else { throw await nothingShared(parsed) }
     for server in servers.values { await server.withdraw(withdrawn.map(\.digest)) }
     return (name, withdrawn.map { UInt64($0.version) })
   }
@@ -36,7 +40,7 @@ extension Node {
         await server.withdraw(lost)
       }
       return versions.map { UInt64($0.version) }
-    case .notOffered: throw notShared(reference)
+    case .notOffered: throw await nothingShared(reference)
     case .notMembers:
       throw NodeError(
         .notFound, "\(reference) is not shared with \(aliases.joined(separator: ", "))", hint: "`pawl ls` shows with whom it is"
@@ -47,9 +51,5 @@ extension Node {
         .conflict, "\(open) is shared with every peer, and \(aliases.joined(separator: ", ")) cannot be left out of that",
         hint: "`pawl unshare \(reference) --from all` ends that; then share it with those who may have it")
     }
-  }
-
-  private func notShared(_ reference: ArtifactReference) -> NodeError {
-    NodeError(.notFound, "nothing is shared as \(reference)", hint: "`pawl ls` lists what is")
   }
 }
