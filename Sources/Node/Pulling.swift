@@ -72,7 +72,11 @@ extension Node {
     for row in try await context.database.transfers()
     where row.peer == peer && row.digest == digest && row.destination == target.directory && row.options == target.options {
       guard let id = TransferID(row.id) else { continue }
-      guard pulls[id] == nil, !heldTransfers.contains(id) else {
+      guard !heldTransfers.contains(id) else {
+        throw NodeError(
+          .conflict, "what an earlier pull of this has fetched is being placed or removed", hint: "try again in a moment")
+      }
+      guard pulls[id] == nil else {
         throw NodeError(.conflict, "this is being pulled already", hint: "`pawl status` shows how far it is")
       }
       return id
