@@ -2,8 +2,8 @@ internal import Logging
 internal import Session
 internal import Store
 
-/// A peer of which something that is stored does not open. Nothing is exchanged with it until it is paired
-/// again; all others work on.
+/// A peer of which something that is stored does not open. Nothing is exchanged with it until it is
+/// paired again; all others work on.
 struct DamagedPeer: Sendable {
   let row: PeerRow
   /// Whether another node claims to be this peer.

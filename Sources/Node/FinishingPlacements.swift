@@ -6,10 +6,12 @@ internal import Session
 internal import Store
 internal import Transfer
 
-/// Placements that a crash cut short are completed at the next start, or rolled back to a download that can be resumed.
+/// Placements that a crash cut short are completed at the next start, or rolled back to a download
+/// that can be resumed.
 ///
-/// The record says `placing` only once every byte was verified. So files get their names, and the delivery its record, as if nothing
-/// had happened; only where another boot may have lost bytes, or somebody touched the files, is the download resumed by the next pull.
+/// The record says `placing` only once every byte was verified. So files get their names, and the
+/// delivery its record, as if nothing had happened; only where another boot may have lost bytes, or
+/// somebody touched the files, is the download resumed by the next pull.
 extension Node {
   /// Keeps others from taking these transfers up meanwhile. Before the first command comes.
   func holdPlacements() async {

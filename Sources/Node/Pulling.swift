@@ -63,7 +63,7 @@ extension Node {
       guard let id = TransferID(row.id), pulls[id] == nil else { continue }
       guard !heldTransfers.contains(id) else {
         throw NodeError(
-          .conflict, "files of an earlier pull of this are getting their final names", hint: "try again in a moment")
+          .conflict, "what an earlier pull of this has fetched is being placed or removed", hint: "try again in a moment")
       }
       return id
     }

@@ -8,9 +8,11 @@ internal import Transfer
 struct Retaining: Sendable {
   /// Between two passes. The first comes with the first tick.
   static let interval = Duration.seconds(3_600)
-  /// What a pass counts at most: a loop that stood still does not count as time in which somebody could read.
+  /// What a pass counts at most: a loop that stood still does not count as time in which somebody
+  /// could read.
   static let longestCount = Duration.seconds(2 * 3_600)
-  /// Passes from one look at manifests and withdrawn versions to the next: once a day, as these tables may be large.
+  /// Passes from one look at manifests and withdrawn versions to the next: once a day, as these
+  /// tables may be large.
   static let passesPerSweep = 24
 
   var isWorking = false

@@ -82,8 +82,7 @@ public actor Database {
       try queue.write { db in try Sealing.settle(db, keys, path) }
       if try queue.read(Sealing.isClean) {
         // One of an earlier version: from now on it can give room back. Where there is no room for that, the next start tries again.
-        if try queue.read(Shrinking.isToBePrepared) {
-          _ = try? Vacuum.run(queue, path)
+        if try queue.read(Shrinking.isToBePrepared), (try? Vacuum.run(queue, path)) != nil {
           var log = WriteAheadLog(of: path)
           try queue.writeWithoutTransaction { db in try log.cut(db) { _ in } }
         }

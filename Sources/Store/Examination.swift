@@ -2,8 +2,9 @@ internal import GRDB
 
 /// How much of a database is looked at before it is used.
 ///
-/// A whole check reads every page. Of a large database a start checks the tables that it reads anyway; damage in
-/// the others (manifests, leaf lists, records of files) is found when they are read: ``Database/isDamaged``.
+/// A whole check reads every page. Of a large database a start checks the tables that it reads
+/// anyway; damage in the others (manifests, leaf lists, records of files) is found when they are
+/// read: ``Database/isDamaged``.
 enum Examination {
   /// What a start checks.
   case start

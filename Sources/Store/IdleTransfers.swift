@@ -24,7 +24,8 @@ public struct IdleTransfer: Hashable, Sendable {
 }
 
 extension Database {
-  /// Counts for how long transfers have been left alone. Returns those of which the user is to be told.
+  /// Counts for how long transfers have been left alone. Returns those of which the user is to be
+  /// told.
   ///
   /// - Parameters:
   ///   - now: Unix seconds.

@@ -3,10 +3,12 @@ internal import Glibc
 
 /// A state that is gone, and one that begins anew.
 ///
-/// The first start makes the key, then the database, and the identity last. So an identity without a database is no
-/// first start that was cut short: something took the database away, and with it all peers and their sessions.
+/// The first start makes the key, then the database, and the identity last. So an identity without
+/// a database is no first start that was cut short: something took the database away, and with it
+/// all peers and their sessions.
 extension StateFolder {
-  /// Throws `stateMissing` if the identity is there and its database is missing or empty. Changes nothing.
+  /// Throws `stateMissing` if the identity is there and its database is missing or empty. Changes
+  /// nothing.
   public func requireState() throws(StoreError) {
     guard access(locations.identityFile, F_OK) == 0 else { return }
     let path = locations.databaseFile
@@ -19,11 +21,12 @@ extension StateFolder {
     }
   }
 
-  /// Begins anew with the identity and the key that are there: what is left of the database is set aside beside its place, and an
-  /// empty one is made. Returns where the old one is; nil where there was none, and on a first run, where there is nothing to do.
+  /// Begins anew with the identity and the key that are there: what is left of the database is set
+  /// aside beside its place, and an empty one is made. Returns where the old one is; nil where
+  /// there was none, and on a first run, where there is nothing to do.
   ///
-  /// Cut short, the database is missing, or the new one is there. Throws `stateWorks` for a database that is whole, and
-  /// `newerSchema` for a newer program's.
+  /// Cut short, the database is missing, or the new one is there. Throws `stateWorks` for a
+  /// database that is whole, and `newerSchema` for a newer program's.
   ///
   /// - Parameter date: what the old one is named after, `20260131-235959`.
   public func beginAnew(date: String) throws(StoreError) -> String? {
@@ -43,7 +46,8 @@ extension StateFolder {
     return aside
   }
 
-  /// The database goes first: a log without its database is of no use to SQLite, a database without its log would be an older one.
+  /// The database goes first: a log without its database is of no use to SQLite, a database without
+  /// its log would be an older one.
   private func setAside(_ date: String) throws(StoreError) -> String? {
     let (folder, name) = Beneath.split(locations.databaseFile)
     guard let opened = Descriptor.open(folder, O_RDONLY | O_DIRECTORY) else { throw .state(errno, folder) }
@@ -77,7 +81,8 @@ extension Database {
     case used
   }
 
-  /// Looks without changing anything. What cannot be read as a database counts as used: whoever opens it says what is wrong.
+  /// Looks without changing anything. What cannot be read as a database counts as used: whoever
+  /// opens it says what is wrong.
   static func presence(_ path: String) throws(StoreError) -> Presence {
     var status = stat()
     guard lstat(path, &status) == 0 else {

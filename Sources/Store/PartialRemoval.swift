@@ -12,8 +12,8 @@ public enum PartialRemoval: Hashable, Sendable {
 }
 
 extension PartialFolder {
-  /// Removes what a transfer wrote, and nothing else: the files that its plan names, under the name that was made from its id,
-  /// in a folder that is ours. Blocks, so on a worker.
+  /// Removes what a transfer wrote, and nothing else: the files that its plan names, under the name
+  /// that was made from its id, in a folder that is ours. Blocks, so on a worker.
   ///
   /// - Parameters:
   ///   - shortID: the beginning of the transfer's id, which names its folder.
@@ -66,7 +66,8 @@ extension PartialFolder {
 }
 
 extension Descriptor {
-  /// What tells the file system of this file from others, also after a restart of the machine; nil if there is no such thing.
+  /// What tells the file system of this file from others, also after a restart of the machine; nil
+  /// if there is no such thing.
   fileprivate func volume() -> UInt64? {
     var status = statvfs()
     return fstatvfs(raw, &status) == 0 ? UInt64(status.f_fsid) : nil

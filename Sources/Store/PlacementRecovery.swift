@@ -8,15 +8,17 @@ public enum PlacementRecovery: Sendable {
   case placed([PlacedFile])
   /// It was rolled back: these files are not whole, and the transfer can be resumed.
   case unfinished(lost: [Int])
-  /// The partial folder is gone, and not everything is in its place: there is nothing to go on with.
+  /// The partial folder is gone, and not everything is in its place: there is nothing to go on
+  /// with.
   case gone
   /// The destination is not there now.
   case away
 }
 
 extension PartialFolder {
-  /// Ends a placement that a crash cut short. Once the record says `placing`, every byte was verified: what is still in the partial
-  /// folder gets its final name, and what has it is recognized by its contents. Blocks, so on a worker.
+  /// Ends a placement that a crash cut short. Once the record says `placing`, every byte was
+  /// verified: what is still in the partial folder gets its final name, and what has it is
+  /// recognized by its contents. Blocks, so on a worker.
   ///
   /// - Parameter isSameBoot: whether this is the boot in which the bytes were written. After another one the files may have been lost
   ///   before they were synced, so each is hashed first; one that is not whole rolls the placement back.

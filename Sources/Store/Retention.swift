@@ -2,8 +2,9 @@ internal import GRDB
 
 /// How long the node keeps what nobody uses, and what it says before anything of the user's goes.
 ///
-/// Never removed: versions that are still offered, records of deliveries, the versions that publishers
-/// showed (`seen_version`), the numbers of our own versions (`past_version`) and replay hashes.
+/// Never removed: versions that are still offered, records of deliveries, the versions that
+/// publishers showed (`seen_version`), the numbers of our own versions (`past_version`) and replay
+/// hashes.
 public enum RetentionTimes {
   private static let day: UInt64 = 86_400
 
@@ -12,8 +13,8 @@ public enum RetentionTimes {
   public static let idleTransferSeconds = 30 * day
   /// How long before that the user is told: a week of `pawl status`, and one line of log.
   public static let noticeSeconds = 7 * day
-  /// The node must also have run so long since it first said so, by a clock that no calendar moves: a
-  /// calendar that jumps a year ahead removes nothing before somebody had a day to read about it.
+  /// The node must also have run so long since it first said so, by a clock that no calendar moves:
+  /// a calendar that jumps a year ahead removes nothing before somebody had a day to read about it.
   public static let noticeRunningSeconds = day
   /// A withdrawn version can be brought back under its number for a month.
   public static let withdrawnSeconds = 30 * day
@@ -25,8 +26,9 @@ public enum RetentionTimes {
 
 /// The tables behind ``RetentionTimes``.
 ///
-/// An entry says since when something is unused. Whatever uses it removes the entry through a trigger, and
-/// the next pass begins to count again: so no caller has to know of retention, or of the time.
+/// An entry says since when something is unused. Whatever uses it removes the entry through a
+/// trigger, and the next pass begins to count again: so no caller has to know of retention, or of
+/// the time.
 enum Retention {
   static let schema = """
     CREATE TABLE retention (
@@ -62,7 +64,8 @@ enum Retention {
 
   static func ago(_ seconds: UInt64, _ now: UInt64) -> Int64 { (now - min(now, seconds)).column }
 
-  /// Begins to count for rows of a kind that have no entry yet, and again where the clock went back. Returns how many it added.
+  /// Begins to count for rows of a kind that have no entry yet, and again where the clock went
+  /// back. Returns how many it added.
   static func begin(_ db: GRDB.Database, _ kind: String, _ rows: String, _ now: UInt64) throws -> Int {
     try db.run("UPDATE retention SET since = ?1 WHERE kind = ?2 AND since > ?1", [now.column, kind])
     try db.run(
@@ -75,8 +78,8 @@ enum Retention {
 }
 
 extension Database {
-  /// One slice of what withdrawn versions leave: rows of their files, then the versions, whose number and
-  /// digest are remembered. Returns how much there was to do; zero: nothing more is due.
+  /// One slice of what withdrawn versions leave: rows of their files, then the versions, whose
+  /// number and digest are remembered. Returns how much there was to do; zero: nothing more is due.
   public func retireWithdrawn(now: UInt64) throws(StoreError) -> Int {
     try write { db in
       let added = try Retention.begin(db, "withdrawn", "published WHERE withdrawn", now)
@@ -120,8 +123,9 @@ extension Database {
     }
   }
 
-  /// One slice of the peers' manifests that nothing refers to: those of superseded versions, and those that were not used for long.
-  /// What a publisher showed stays remembered. Returns how much there was to do; zero: nothing more is due.
+  /// One slice of the peers' manifests that nothing refers to: those of superseded versions, and
+  /// those that were not used for long. What a publisher showed stays remembered. Returns how much
+  /// there was to do; zero: nothing more is due.
   public func retireManifests(now: UInt64) throws(StoreError) -> Int {
     try write { db in
       let added = try Retention.begin(db, "manifest", "known_manifest WHERE true", now)

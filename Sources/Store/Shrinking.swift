@@ -3,10 +3,11 @@ internal import Glibc
 
 /// Giving room back to the file system, a few pages at a time, with nothing in it.
 ///
-/// Free pages are zeros already (`secure_delete`). But to cut the file, SQLite moves pages that are in use from its
-/// end into free ones, and what it cuts off still holds their contents: sealed states of sessions among them, which
-/// would outlive their deletion in blocks that no file has. So between the commit that moves the pages, which is in
-/// the log then, and the checkpoint that cuts the file, the end of the file is overwritten: ``Tail``.
+/// Free pages are zeros already (`secure_delete`). But to cut the file, SQLite moves pages that are
+/// in use from its end into free ones, and what it cuts off still holds their contents: sealed
+/// states of sessions among them, which would outlive their deletion in blocks that no file has. So
+/// between the commit that moves the pages, which is in the log then, and the checkpoint that cuts
+/// the file, the end of the file is overwritten: ``Tail``.
 enum Shrinking {
   /// So much must be free before anything moves: what is used again soon need not go.
   static let leastFreeBytes = 4 << 20
@@ -14,7 +15,8 @@ enum Shrinking {
   static let leastFreeShare = 4
   /// Pages of one slice: with 4 KiB each, 4 MiB.
   static let pagesPerSlice = 1_024
-  /// Rebuilding a larger database of an earlier version would hold a start up for too long; its free pages are used again, and stay.
+  /// Rebuilding a larger database of an earlier version would hold a start up for too long; its
+  /// free pages are used again, and stay.
   static let preparedUpToBytes = 1 << 30
 
   /// Whether a database was made by a version that could not give room back.
@@ -35,12 +37,14 @@ enum Shrinking {
   static func number(_ db: GRDB.Database, _ name: String) throws -> Int { try Int.fetchOne(db, sql: "PRAGMA \(name)") ?? 0 }
 }
 
-/// What lies in the file beyond the last page of the database, from the commit that shortens it to the checkpoint that cuts it.
+/// What lies in the file beyond the last page of the database, from the commit that shortens it to
+/// the checkpoint that cuts it.
 enum Tail {
   /// Zeros of one write.
   private static let blockBytes = 256 << 10
 
-  /// Overwrites it. To be called before a checkpoint, also at a start: the process may have died between the two.
+  /// Overwrites it. To be called before a checkpoint, also at a start: the process may have died
+  /// between the two.
   static func overwrite(of file: Descriptor, _ queue: DatabaseQueue) throws {
     try queue.writeWithoutTransaction { db in
       guard try range(of: file, db) != nil else { return }
@@ -71,15 +75,15 @@ enum Tail {
 }
 
 extension Database {
-  /// Gives one slice of free room back. Returns how many pages; zero: there is little to give, or another program has the
-  /// database open.
+  /// Gives one slice of free room back. Returns how many pages; zero: there is little to give, or
+  /// another program has the database open.
   public func shrink() throws(StoreError) -> Int {
     guard try read(Shrinking.slice) > 0 else { return 0 }
     // What the log holds goes into the file first, so that the slice's commit is all that is in it.
     try checkpoint()
     let given: Int = try outsideTransaction { db in
-      // Nobody else may be reading what is about to be overwritten: with this, a transaction begins only if no other program
-      // has the database open, and none can open it.
+      // Nobody else may be reading what is about to be overwritten: with this, a transaction begins
+      // only if no other program has the database open, and none can open it.
       try db.execute(sql: "PRAGMA busy_timeout = 0; PRAGMA wal_autocheckpoint = 0")
       _ = try Row.fetchOne(db, sql: "PRAGMA locking_mode = EXCLUSIVE")
       defer {

@@ -11,7 +11,8 @@ import Transfer
 
 @testable import Node
 
-/// What a node removes by itself, what it says before, and what it does about a placement that was cut short.
+/// What a node removes by itself, what it says before, and what it does about a placement that was
+/// cut short.
 @Suite(.timeLimit(.minutes(5))) struct RetainingTests {
   /// A clock that a test sets.
   private final class Clock: Sendable {

@@ -24,7 +24,8 @@ import Testing
   @Test(arguments: Self.lost) func anIdentityWithoutItsDatabaseIsAnErrorAndNothingIsMade(_ how: String) async throws {
     let home = try await SealedHome.made()
     try await lose(home, how)
-    // Which process held the lock may change, and SQLite may leave an empty log where it only looked.
+    // Which process held the lock may change, and SQLite may leave an empty log where it only
+    // looked.
     func files() throws -> [String: [UInt8]] {
       let names = try home.files().filter { $0 != "state/lock" && $0 != "state/pawl.db-wal" }
       return try Dictionary(uniqueKeysWithValues: names.map { ($0, try home.bytes($0)) })
@@ -94,7 +95,8 @@ import Testing
     folder.release()
   }
 
-  /// A first start makes the key, the database and then the identity: wherever it dies, the next one goes on.
+  /// A first start makes the key, the database and then the identity: wherever it dies, the next
+  /// one goes on.
   @Test func aFirstStartThatDiesAnywhereLocksNobodyOut() async throws {
     for files in [[], ["identity/key"], ["identity/key", "state/pawl.db"]] {
       for isEmpty in [false, true] {
