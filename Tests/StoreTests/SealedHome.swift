@@ -68,7 +68,7 @@ struct SealedHome {
     }
     let undone = [
       "DROP TABLE sealing", "DROP TABLE spent_init", "ALTER TABLE outbox DROP COLUMN own",
-      "ALTER TABLE peer DROP COLUMN reached",
+      "ALTER TABLE peer DROP COLUMN reached", "ALTER TABLE transfer DROP COLUMN reason",
       "DELETE FROM grdb_migrations WHERE identifier > '3'",
     ]
     for statement in statements + undone { _ = try await database.number(statement) }
