@@ -12,8 +12,14 @@ extension NodeAdapter {
         path: request.path, name: request.name, to: request.to.filter { $0 != ShareRequest.everyone },
         toAll: request.to.contains(ShareRequest.everyone), note: request.note, followsLinks: request.follow,
         takesAll: request.all, rule: AudienceRule(request.scope))
-      let shared = try await node.share(asked) { hashed, total in
-        replies.progress(Progress(phase: .hashing, bytes: UInt64(hashed), bytesTotal: total))
+      let shared: ShareSummary
+      do {
+        shared = try await node.share(asked) { hashed, total in
+          replies.progress(Progress(phase: .hashing, bytes: UInt64(hashed), bytesTotal: total))
+        }
+      } catch let error as ArtifactError {
+        // What is here cannot be an artifact; nothing failed to verify.
+        throw Failure(.usage, "\(request.path) cannot be shared: \(error.reason)", hint: "nothing was shared")
       }
       return ShareResult(
         artifact: shared.name, version: UInt32(clamping: shared.version), digest: shared.digest,

@@ -85,7 +85,9 @@ enum PullReport {
       line += ", all of it was there already"
     } else {
       line += " in \(Units.duration(result.seconds))"
-      if result.seconds > 0, result.bytesTransferred > 0 { line += " (\(Units.rate(UInt64(Double(result.bytesTransferred) / result.seconds))))" }
+      if result.seconds > 0, result.bytesTransferred > 0 {
+        line += " (\(Units.rate(UInt64(Double(result.bytesTransferred) / result.seconds))))"
+      }
       if result.bytesTransferred < result.bytes { line += ", of which \(Units.bytes(result.bytesTransferred)) travelled now" }
       if !result.sources.isEmpty { line += ", from " + result.sources.map { TerminalText.escape($0) }.joined(separator: ", ") }
     }
