@@ -10,7 +10,9 @@ public protocol LongResult: ResultBody {
 }
 
 extension PullResult: LongResult {
+  /// The key of its list.
   public static var listKey: String { "files" }
+  /// What its list holds.
   public var entries: [FileEntry] {
     get { files }
     set { files = newValue }
@@ -18,7 +20,9 @@ extension PullResult: LongResult {
 }
 
 extension ShareResult: LongResult {
+  /// The key of its list.
   public static var listKey: String { "files" }
+  /// What its list holds.
   public var entries: [FileEntry] {
     get { files }
     set { files = newValue }
@@ -26,7 +30,9 @@ extension ShareResult: LongResult {
 }
 
 extension ShowResult: LongResult {
+  /// The key of its list.
   public static var listKey: String { "files" }
+  /// What its list holds.
   public var entries: [ShowResult.File] {
     get { files }
     set { files = newValue }
@@ -34,7 +40,9 @@ extension ShowResult: LongResult {
 }
 
 extension CheckResult: LongResult {
+  /// The key of its list.
   public static var listKey: String { "files" }
+  /// What its list holds.
   public var entries: [CheckResult.File] {
     get { files }
     set { files = newValue }
@@ -42,7 +50,9 @@ extension CheckResult: LongResult {
 }
 
 extension ListResult: LongResult {
+  /// The key of its list.
   public static var listKey: String { "artifacts" }
+  /// What its list holds.
   public var entries: [ArtifactSummary] {
     get { artifacts }
     set { artifacts = newValue }
