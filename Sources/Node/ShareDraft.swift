@@ -36,7 +36,8 @@ struct ShareDraft: Sendable {
     }
     for folder in tree.emptyFolders { builder.add(emptyFolder: folder) }
     let manifest = try builder.build(
-      version: (past?.version ?? previous?.version ?? 0) + 1, previous: past?.digest ?? latest?.digest, publisher: publisher.digest, created: context.now,
+      version: (past?.version ?? previous?.version ?? 0) + 1, previous: past?.digest ?? latest?.digest,
+      publisher: publisher.digest, created: context.now,
       note: note ?? "")
     version = manifest.version
     self.note = note ?? previous?.note ?? ""

@@ -193,7 +193,8 @@ extension Node {
         signature: draft.signature, root: tree.root, isFolder: tree.isFolder, created: draft.created)
       let opened: [ArtifactVersion]
       do {
-        opened = try await context.database.publish(artifact, note: draft.note, files: draft.files, audience: members, rule: rule)
+        opened = try await context.database.publish(
+          artifact, note: draft.note, files: draft.files, audience: members, rule: rule)
       } catch {
         // Somebody shared the same name at the same time: theirs is now the previous version.
         guard error.code == .versionTaken else { throw error }

@@ -13,7 +13,7 @@ extension Node {
   /// - Returns: the versions that this changed.
   public func unshare(_ reference: String, from aliases: [String] = []) async throws -> (name: String, versions: [UInt64]) {
     let parsed = try read(reference: reference)
-    guard parsed.peer == nil else { 
+    guard parsed.peer == nil else {
       throw NodeError(
         .usage, "only this node's own artifacts can be withdrawn",
         hint: "what is shared from here: pawl ls; to drop a download from the records: pawl forget \(parsed)")
