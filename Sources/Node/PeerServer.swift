@@ -204,17 +204,7 @@ actor PeerServer {
           await nudge.wait(atMost: nil)
           continue
         }
-        let sealing = line.ahead.removeFirst()
-        let frame: Frame
-        do { frame = try await sealing.task.value } catch {
-          await note(error, of: sealing.job.digest)
-          await refuse(sealing.job, because: error, &line)
-          continue
-        }
-        try await stream.write(frame: frame, from: 0, count: frame.count, deadline: .after(Self.writeTime))
-        unaccounted += sealing.job.plaintextBytes
-        bytesSent += UInt64(sealing.job.plaintextBytes)
-        sent[connection, default: SentBytes(sealing.job.digest)].add(sealing.job.plaintextBytes, of: sealing.job.digest)
+        unaccounted += try await writeFirst(of: &line, to: stream, connection)
         await account(&unaccounted, all: false)
       }
     } catch {
@@ -222,6 +212,24 @@ actor PeerServer {
     }
     for sealing in line.ahead { _ = try? await sealing.task.value }
     await end(connection)
+  }
+
+  /// Writes the first frame of a line, and returns how many bytes of plaintext that were. A function of its own: when it returns,
+  /// nothing holds the frame any more. A variable of the loop above may live on until the loop is done waiting for the next frame,
+  /// which is what no connection may do that holds one.
+  private func writeFirst(of line: inout Line, to stream: TCPStream, _ connection: ConnectionID) async throws -> Int {
+    let (job, task) = { ($0.job, $0.task) }(line.ahead.removeFirst())
+    switch await task.result {
+    case .success(let frame):
+      try await stream.write(frame: frame, from: 0, count: frame.count, deadline: .after(Self.writeTime))
+    case .failure(let error):
+      await note(error, of: job.digest)
+      await refuse(job, because: error, &line)
+      return 0
+    }
+    bytesSent += UInt64(job.plaintextBytes)
+    sent[connection, default: SentBytes(job.digest)].add(job.plaintextBytes, of: job.digest)
+    return job.plaintextBytes
   }
 
   /// A puller that takes nothing for this long has gone, or means to hold our memory.

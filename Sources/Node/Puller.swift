@@ -38,12 +38,12 @@ actor Puller {
   /// Data connections that were granted and have not come yet.
   private var unopened: [ConnectionID: SecretBox] = [:]
   /// What is on worker threads, or waits for them.
-  private(set) var jobs = 0
+  var jobs = 0
   private var quiescing: [CheckedContinuation<Void, Never>] = []
   private var filesComplete = 0
   private var parked: [@Sendable () -> Void] = []
   private var ticking: Task<Void, Never>?
-  private var rehashing: [Int: Task<Void, Never>] = [:]
+  var rehashing: [Int: Task<Void, Never>] = [:]
   private var meter = Meter()
 
   private(set) var manifest: Manifest?
@@ -142,7 +142,7 @@ actor Puller {
     while jobs > 0 { await withCheckedContinuation { quiescing.append($0) } }
   }
 
-  private func jobEnded() {
+  func jobEnded() {
     jobs -= 1
     guard jobs == 0 else { return }
     let waiting = quiescing
@@ -247,28 +247,6 @@ actor Puller {
 
   // MARK: Workers
 
-  private func verify(leafList bytes: [UInt8], file: Int) {
-    guard let manifest else { return }
-    let layout = manifest.layout(of: file), root = manifest.files[file].root
-    startTask {
-      let list = try? await context.threads.open.run { try LeafList(verifying: bytes.span, layout: layout, root: root) }
-      self.post(.leafList(file: file, list))
-    }
-  }
-
-  private func rehash(_ file: Int, _ leaves: LeafList) {
-    guard let manifest, let site else { return }
-    jobs += 1
-    rehashing[file] = startTask {
-      let chunks = try? await site.partial.rehash(file: file, on: context.threads.hashing) {
-        $0 < leaves.leaves.count && leaves.leaves[$0] == $1
-      }
-      self.rehashing[file] = nil
-      self.jobEnded()
-      self.post(.rehashed(file: file, chunks ?? Array(repeating: false, count: manifest.layout(of: file).count)))
-    }
-  }
-
   private func persist(_ files: [Int]) async {
     let map = machine.map
     let bits = Dictionary(files.map { ($0, map.bits(file: $0)) }, uniquingKeysWith: { _, new in new })
@@ -306,17 +284,7 @@ actor Puller {
 
   private func read(_ stream: TCPStream, _ connection: ConnectionID) async {
     do {
-      while streams[connection] != nil {
-        // A frame is taken when its bytes are on their way, and so given back without anybody else's help: a connection that
-        // waits for its peer holds none.
-        guard let header = try await stream.read(exactly: SegmentHeader.byteCount) else { break }
-        let bodyBytes = try machine.check(SegmentHeader(parsing: header.span), on: connection)
-        let frame = try await frames.take(bodyBytes: bodyBytes)
-        guard streams[connection] != nil else { break }
-        frame.header.copyBytes(from: header)
-        try await stream.readBody(of: frame, headerCount: header.count, count: bodyBytes, deadline: .never)
-        guard try await take(frame, connection) else { break }
-      }
+      while streams[connection] != nil, try await readFrame(stream, connection) {}
     } catch {
       context.peerLog.note(
         .debug, "a data connection ended", peer: String(peer.id.hex.prefix(16)), metadata: ["error": "\(error)"])
@@ -324,6 +292,20 @@ actor Puller {
     streams[connection] = nil
     await stream.close()
     post(.connectionClosed(connection))
+  }
+
+  /// Reads the next frame and hands it on. False: there is none, or nobody asked for it.
+  ///
+  /// A function of its own, after which nothing here holds the frame: a connection that waits for its peer holds none.
+  private func readFrame(_ stream: TCPStream, _ connection: ConnectionID) async throws -> Bool {
+    guard let header = try await stream.read(exactly: SegmentHeader.byteCount) else { return false }
+    let bodyBytes = try machine.check(SegmentHeader(parsing: header.span), on: connection)
+    // Taken when its bytes are on their way, and so given back without anybody else's help.
+    let frame = try await frames.take(bodyBytes: bodyBytes)
+    guard streams[connection] != nil else { return false }
+    frame.header.copyBytes(from: header)
+    try await stream.readBody(of: frame, headerCount: header.count, count: bodyBytes, deadline: .never)
+    return try await take(frame, connection)
   }
 
   /// Ends data connections over addresses that this machine no longer has; what is missing is asked for again.

@@ -103,7 +103,7 @@ actor ReadBackQueue {
         if !stopped.isSet {
           context.logger.error("a delivery was not read back", metadata: ["error": "\(error)"])
           let holding = job.holding
-          Task { await self.tryAgain(holding) }
+          startTask { await self.tryAgain(holding) }
         }
       }
       job.isTaken = false

@@ -25,14 +25,19 @@ extension Database {
     }
   }
 
-  /// Keeps a verified manifest. One that is kept already is not written again: its digest says that it is the same.
+  /// Keeps a verified manifest. One that is kept already is not written again, since its digest says that it is the same; only
+  /// its time begins anew.
   public func saveManifest(_ manifest: KnownManifest) throws(StoreError) {
     let key: StatementArguments = [manifest.digest.column]
-    let isKnown = try read { db in
-      try db.row("SELECT 1 AS found FROM known_manifest WHERE digest = ?", key) { _ in true } ?? false
+    let (isKnown, isAging) = try read { db in
+      (
+        try db.row("SELECT 1 AS found FROM known_manifest WHERE digest = ?", key) { _ in true } ?? false,
+        try db.row("SELECT 1 AS found FROM retention WHERE kind = 'manifest' AND id = ?", key) { _ in true } ?? false
+      )
     }
-    if isKnown { return }
+    guard !isKnown || isAging else { return }
     try write { db in
+      guard !isKnown else { return try db.run("DELETE FROM retention WHERE kind = 'manifest' AND id = ?", key) }
       try db.run(
         "INSERT OR REPLACE INTO known_manifest VALUES (?, ?, ?, ?, ?, ?)",
         [

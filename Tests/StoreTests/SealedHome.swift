@@ -67,19 +67,7 @@ struct SealedHome {
     ] {
       _ = try await database.number("UPDATE \(column) = x'\(hex(value))'")
     }
-    let undone = [
-      "DROP TABLE sealing", "DROP TABLE spent_init", "ALTER TABLE outbox DROP COLUMN own",
-      "ALTER TABLE peer DROP COLUMN reached", "ALTER TABLE transfer DROP COLUMN reason",
-      "DROP TRIGGER transfer_continued", "DROP TRIGGER transfer_progressed", "DROP TRIGGER transfer_began_file",
-      "DROP TRIGGER transfer_gone", "DROP TRIGGER published_changed", "DROP TRIGGER published_gone",
-      "DROP TRIGGER manifest_used", "DROP TRIGGER manifest_gone", "DROP INDEX known_manifest_name",
-      "DROP INDEX published_withdrawn", "DROP TABLE retention", "DROP TABLE past_version",
-      "DROP TABLE audience", "DROP TABLE audience_all", "DROP TABLE offered",
-      "CREATE TABLE audience_all (name TEXT PRIMARY KEY) STRICT",
-      "CREATE TABLE audience (name TEXT NOT NULL, peer BLOB NOT NULL REFERENCES peer ON DELETE CASCADE) STRICT",
-      "DELETE FROM grdb_migrations WHERE identifier > '3'",
-    ]
-    for statement in statements + undone { _ = try await database.number(statement) }
+    for statement in statements + OlderSchema.three { _ = try await database.number(statement) }
     await database.close()
     let file = [UInt8]("pawl identity 1\n".utf8) + SHA256Hash.hash(identity).bytes + identity
     try home.temporary.file("\(home.name)/identity/identity", file, mode: 0o600)

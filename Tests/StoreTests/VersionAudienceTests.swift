@@ -134,12 +134,8 @@ import Testing
     }
     try await state.database.publish(artifact("common", 1, seed: 90), files: [], audience: [])
     _ = try await state.database.withdraw(name: "lora", version: 2)
-    for statement in [
-      "DROP TABLE audience", "DROP TABLE audience_all", "DROP TABLE offered",
-      "CREATE TABLE audience_all (name TEXT PRIMARY KEY) STRICT",
-      "CREATE TABLE audience (name TEXT NOT NULL, peer BLOB NOT NULL REFERENCES peer ON DELETE CASCADE, PRIMARY KEY (name, peer)) STRICT",
+    for statement in OlderSchema.five + [
       "INSERT INTO audience SELECT 'lora', id FROM peer WHERE alias <> 'peer3'", "INSERT INTO audience_all VALUES ('common')",
-      "DELETE FROM grdb_migrations WHERE CAST(identifier AS INTEGER) >= 6",
     ] { _ = try await state.database.number(statement) }
     await state.database.close()
 
