@@ -48,6 +48,10 @@ public final class WorkerPool: Sendable {
     }
   }
 
+  /// Tells all jobs, those under way and those to come, to stop as soon as they ask ``StopSignal``. They are still taken: what is
+  /// short gets done.
+  public func raiseStop() { state.stop() }
+
   /// Lets the jobs queued so far run, those that ask ``StopSignal`` not to their end, then ends the threads.
   public func stop() async {
     state.stop()

@@ -278,6 +278,8 @@ public actor Node {
   public func stop() async {
     guard !isStopping else { return }
     isStopping = true
+    // What places 100,000 files must not keep the node from ending; where it was is taken up again.
+    context.threads.raiseStop()
     housekeeping?.cancel()
     accepting?.cancel()
     following?.cancel()

@@ -27,6 +27,9 @@ struct NodeThreads: Sendable {
     serveFrames = frames.budget(shareBytes: frames.serveShareBytes, on: loop)
   }
 
+  /// Tells long jobs that the node is about to stop, whoever waits for them.
+  func raiseStop() { for pool in [hashing, folders] { pool.raiseStop() } }
+
   func stop() async {
     // All are told at once; then each is waited for.
     await withTaskGroup(of: Void.self) { group in

@@ -25,13 +25,14 @@ struct PullSite: Sendable {
       if let site = try await resume(row, manifest, context: context) { return site }
     }
     let folder = manifest.isSingleFile ? nil : manifest.name.text
-    let (plan, record) = try await context.threads.folders.run {
+    let plan = try await comparing(context) { comparisons in
       let wanted = try destination.selection(manifest).map { WantedFile(index: $0, manifest.files[$0]) }
-      let plan = try PlacementPlan.make(
+      return try PlacementPlan.make(
         destination: destination.directory, folder: folder, files: wanted, chunkBytes: manifest.chunkBytes,
-        rule: destination.rule, shortID: String(transfer.hex.prefix(8)), emptyFolders: destination.emptyFolders(manifest))
-      return (plan, plan.encoded())
+        rule: destination.rule, shortID: String(transfer.hex.prefix(8)), emptyFolders: destination.emptyFolders(manifest),
+        comparisons: comparisons)
     }
+    let record = try await context.threads.folders.run { plan.encoded() }
     // The record first: whatever is on disk after a crash is then known and can be resumed or removed.
     try await context.database.saveTransfer(
       TransferRow(
@@ -44,6 +45,18 @@ struct PullSite: Sendable {
     } catch {
       try? await context.database.deleteTransfer(transfer.bytes)
       throw error
+    }
+  }
+
+  /// Plans, with all that must be compared hashed between two looks.
+  private static func comparing(
+    _ context: NodeContext, _ look: @escaping @Sendable (ContentComparisons) throws -> PlacementPlan
+  ) async throws -> PlacementPlan {
+    let comparisons = ContentComparisons()
+    while true {
+      let plan = try await context.threads.folders.run { try look(comparisons) }
+      guard comparisons.isIncomplete else { return plan }
+      try await comparisons.hash(on: context.threads.hashing)
     }
   }
 
@@ -60,10 +73,10 @@ struct PullSite: Sendable {
     let site: PullSite
     let record: [UInt8]?
     do {
+      let stored = try await context.threads.folders.run { try PlacementPlan(decoding: row.plan) }
+      // What lay there when the plan was made may have been removed or changed since.
+      let plan = try await comparing(context) { try stored.judgedAgain($0) }
       (site, record) = try await context.threads.folders.run {
-        let stored = try PlacementPlan(decoding: row.plan)
-        // What lay there when the plan was made may have been removed or changed since.
-        let plan = try stored.judgedAgain()
         let reopened = try PartialFolder.reopen(plan)
         var map = ResumeMap(manifest: manifest)
         for (file, bits) in bits where file < manifest.files.count { try map.load(file: file, bits: bits) }

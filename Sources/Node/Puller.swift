@@ -36,13 +36,15 @@ actor Puller {
   private var isWaiting = false
   private var streams: [ConnectionID: TCPStream] = [:]
   /// Data connections that were granted and have not come yet.
-  private var unopened: [ConnectionID: SecretBox] = [:]
+  var unopened: [ConnectionID: SecretBox] = [:]
   /// What is on worker threads, or waits for them.
   var jobs = 0
   private var quiescing: [CheckedContinuation<Void, Never>] = []
   private var filesComplete = 0
   private var parked: [@Sendable () -> Void] = []
   private var ticking: Task<Void, Never>?
+  /// The look at the disk: long where large files of the same length lie there already.
+  private var preparing: Task<Void, Never>?
   var rehashing: [Int: Task<Void, Never>] = [:]
   private var meter = Meter()
 
@@ -54,6 +56,8 @@ actor Puller {
   private(set) var isHopeless = false
   /// The user gave it up: what is there goes.
   var isAbandoned = false
+  /// The node stopped while files got their final names: its next start goes on.
+  var isLeftPlacing = false
   /// Settled once the pull is over and what it leaves is as it stays.
   nonisolated let ended = Promise<Void>()
   /// No verified byte is here, of this attempt or an earlier one.
@@ -82,7 +86,10 @@ actor Puller {
   /// Begins: with the manifest if it is known already, else by asking for it.
   func start(known: SignedManifest?) async {
     progress(PullProgress(phase: .asking, source: await peer.row.alias))
-    if let known { await accept(known) }
+    if let known {
+      post(.manifestKnown)
+      await accept(known)
+    }
     ticking = startTask { await self.tick() }
     await peer.beginWaiting()
     isWaiting = true
@@ -121,6 +128,7 @@ actor Puller {
     if case .failure(let error) = result { verified.settle(.failure(error)) }
     stopWaiting()
     ticking?.cancel()
+    preparing?.cancel()
     for task in rehashing.values { task.cancel() }
     let open = streams
     streams = [:]
@@ -221,17 +229,17 @@ actor Puller {
     self.manifest = manifest
     verified.settle(.success(manifest))
     guard let destination = order.destination else { return settle(.success(())) }
+    // Given up meanwhile.
+    guard !finished.isSettled, preparing == nil else { return }
     // Counted as a job: what it leaves on the disk is known before anybody decides what becomes of it.
     jobs += 1
     // Apart, since the caller still holds the manifest's bytes.
-    startTask {
-      await self.prepare(manifest, for: destination)
-      self.jobEnded()
-    }
+    preparing = startTask { await self.prepare(manifest, for: destination) }
   }
 
   /// Looks at the disk, and tells the machine what is to be fetched.
   private func prepare(_ manifest: Manifest, for destination: PullDestination) async {
+    defer { jobEnded() }
     latest.source = order.alias
     announce(.examining)
     do {
@@ -253,20 +261,6 @@ actor Puller {
   }
 
   // MARK: Data connections
-
-  /// Dials what was granted and is not there yet, if it is this side's turn. Looked at again with every tick: links may have come
-  /// and gone since the grant, and with them whose turn it is.
-  private func openWhatIsMissing() async {
-    guard !unopened.isEmpty, let address = await peer.pullerDials else { return }
-    defer { unopened = [:] }
-    for (connection, key) in unopened { startTask { await self.dial(address, connection, key) } }
-  }
-
-  private func dial(_ address: SocketAddress, _ connection: ConnectionID, _ key: SecretBox) async {
-    do {
-      adopt(try await DataDialler.dial(address, connection: connection, key: key, on: context.loop), as: connection)
-    } catch { post(.connectionClosed(connection)) }
-  }
 
   /// A data connection is there, whoever dialled it; reads it until it ends.
   func adopt(_ stream: TCPStream, as connection: ConnectionID) {

@@ -5,6 +5,9 @@ internal import Transfer
 
 /// What a pull has hashed on the workers apart from the frames that arrive.
 extension Puller {
+  /// The node stops in the middle of the placing.
+  func leavePlacing() { isLeftPlacing = true }
+
   /// Verifies a file's leaf list.
   func verify(leafList bytes: [UInt8], file: Int) {
     guard let manifest else { return }

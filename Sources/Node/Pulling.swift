@@ -91,6 +91,8 @@ extension Node {
   private func keepOrDiscard(_ puller: Puller, because error: any Error) async {
     let id = puller.transfer.bytes
     if await puller.isAbandoned { return await discard(abandoned: puller) }
+    // The next start goes on with it.
+    if await puller.isLeftPlacing { return }
     guard await puller.isHopeless, await puller.hasNothing else {
       try? await context.database.setTransferState(id, .waiting, reason: Self.reason(of: error))
       return
@@ -120,9 +122,15 @@ extension Node {
     await puller.announce(.placing)
     let id = puller.transfer.bytes
     try await context.database.setTransferState(id, .placing)
-    let outcome = try await context.threads.folders.run {
-      try site.partial.finish(site.plan.toFetch)
-      return PlacementOutcome(try site.partial.place(), of: manifest)
+    let outcome: PlacementOutcome
+    do {
+      outcome = try await context.threads.folders.run {
+        try site.partial.finish(site.plan.toFetch)
+        return PlacementOutcome(try site.partial.place(), of: manifest)
+      }
+    } catch {
+      if isStopping { await puller.leavePlacing() }
+      throw error
     }
     let there = outcome.there
     let path =

@@ -8,6 +8,7 @@ extension PlacementPlan {
   /// Throws before bytes move where an empty folder could not be made later and the rule is not to skip what stands in the way.
   func checkEmptyFolders(in place: Destination) throws(StoreError) {
     for path in emptyFolders ?? [] {
+      try StoreError.throwIfStopped()
       let target = emptyFolderTarget(path)
       if Beneath.open(place.folder, target, O_RDONLY | O_DIRECTORY) != nil || errno == ENOENT { continue }
       guard errno == ENOTDIR, rule == .skip else { throw .destination(errno, place.absolute(target)) }
@@ -19,6 +20,7 @@ extension PartialFolder {
   /// Makes the empty folders in the partial folder, which then appears with them in one step.
   func stageEmptyFolders() throws(StoreError) {
     for path in plan.emptyFolders ?? [] {
+      try StoreError.throwIfStopped()
       let target = plan.emptyFolderTarget(path)
       guard Beneath.makeFolders(folder, target) != nil else { throw .destination(errno, destination.absolute(target)) }
     }
@@ -30,6 +32,7 @@ extension PartialFolder {
     var blocked: [String] = []
     var targets: [String] = []
     for path in plan.emptyFolders ?? [] {
+      try StoreError.throwIfStopped()
       let target = plan.emptyFolderTarget(path)
       if Beneath.makeFolders(destination.folder, target, mode: 0o777) != nil {
         targets.append(target)

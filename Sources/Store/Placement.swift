@@ -193,6 +193,7 @@ private struct TouchedFolders {
 
   func sync(below destination: Destination) throws(StoreError) {
     for path in paths {
+      try StoreError.throwIfStopped()
       let folder = path.isEmpty ? destination.folder : Beneath.open(destination.folder, path, O_RDONLY | O_DIRECTORY)
       guard let folder, fsync(folder.raw) == 0 else { throw .destination(errno, destination.absolute(path)) }
     }

@@ -3,19 +3,20 @@ internal import Glibc
 internal import Primitives
 
 extension PlacementPlan {
-  /// Looks at the destination and decides for every file. Makes the destination if it is missing. Blocks: it hashes files of
-  /// the same size that are there already, so on a worker.
+  /// Looks at the destination and decides for every file. Makes the destination if it is missing. Blocks, so on a worker.
+  /// Files of the same size that are there already are hashed at once, or left to `comparisons`: then the plan counts once those
+  /// are complete.
   ///
   /// `folder` is the artifact's name for a folder (files go to `destination/folder/…`), nil for an artifact of one file.
   /// `shortID` tells transfers apart and names the partial folder. `emptyFolders` are made although nothing is in them.
   /// Throws `notAFolder`, `noPermission`, `symlinkInDestination`, `otherFileSystem`, `destinationIsFolder` and the like.
   public static func make(
     destination: String, folder: String?, files: [WantedFile], chunkBytes: Int, rule: ConflictRule, shortID: String,
-    emptyFolders: [SafePath] = []
+    emptyFolders: [SafePath] = [], comparisons: ContentComparisons? = nil
   ) throws(StoreError) -> PlacementPlan {
     try Destination.make(destination)
     let place = try Destination(destination)
-    var judge = ConflictJudge(place: place, chunkBytes: chunkBytes, rule: rule)
+    var judge = ConflictJudge(place: place, chunkBytes: chunkBytes, rule: rule, comparisons: comparisons)
     var planned: [PlannedFile] = []
     planned.reserveCapacity(files.count)
     for file in files {
@@ -39,9 +40,10 @@ extension PlacementPlan {
 
   /// The same plan after another look at what it takes for granted: files that were there already, and files that had the name
   /// of another. Since it was made somebody may have removed or changed them. Blocks; throws what `make` throws.
-  public func judgedAgain() throws(StoreError) -> PlacementPlan {
+  public func judgedAgain(_ comparisons: ContentComparisons? = nil) throws(StoreError) -> PlacementPlan {
     guard toFetch.count < files.count else { return self }
-    var judge = ConflictJudge(place: try Destination(destination), chunkBytes: chunkBytes, rule: rule)
+    var judge = ConflictJudge(
+      place: try Destination(destination), chunkBytes: chunkBytes, rule: rule, comparisons: comparisons)
     judge.taken = Set(files.lazy.filter(\.isFetched).map(\.target))
     var judged = files
     for place in judged.indices where !judged[place].isFetched {
@@ -97,12 +99,15 @@ struct ConflictJudge {
   let place: Destination
   let chunkBytes: Int
   let rule: ConflictRule
+  /// Who hashes; nil: the judge itself, at once.
+  let comparisons: ContentComparisons?
   /// Names that other files of the plan will take.
   var taken: Set<String> = []
   /// The folder of the file before: files of one folder come in a row.
   private var parent: (path: String, folder: Descriptor?)?
 
-  init(place: Destination, chunkBytes: Int, rule: ConflictRule) {
+  init(place: Destination, chunkBytes: Int, rule: ConflictRule, comparisons: ContentComparisons? = nil) {
+    self.comparisons = comparisons
     self.place = place
     self.chunkBytes = chunkBytes
     self.rule = rule
@@ -154,6 +159,11 @@ struct ConflictJudge {
       // Unreadable is not identical.
       if errno == EACCES { return false }
       throw .destination(errno, absolute)
+    }
+    if let comparisons {
+      let (path, _) = Beneath.split(file.target)
+      let whole = place.absolute(path.isEmpty ? name : "\(path)/\(name)")
+      return comparisons.root(of: FileIdentity(status), path: whole, chunkBytes: chunkBytes) == file.root
     }
     let root = ChunkReader(opened, sizeBytes: file.sizeBytes, chunkBytes: chunkBytes).root()
     // What could not be read to its end is not different for that.

@@ -85,6 +85,7 @@ public struct PullMachine: Sendable {
     switch event {
     case .sourceAvailable(let id, let node): available(id, node: node, at: now)
     case .sourceLost(let id): update(id) { $0.state = $0.isDropped ? .dropped : .unlinked }
+    case .manifestKnown: if state == .manifest { state = .planning }
     case .plan(let plan): begin(plan, at: now, &actions)
     case .manifestBad(let reason): manifestBad(reason, at: now, &actions)
     case .granted(let grant, let session): granted(grant, session, at: now, &actions)
@@ -125,9 +126,11 @@ public struct PullMachine: Sendable {
   }
 
   private mutating func manifestBad(_ reason: String, at now: Duration, _ actions: inout [PullAction]) {
-    guard state == .planning, let source = manifestSource else { return }
+    guard state == .planning else { return }
     state = .manifest
     lastProgress = now
+    // Nobody sent it: what was kept here was bad.
+    guard let source = manifestSource else { return }
     drop(source, PullFailure(.integrity, source: source, reason), at: now, &actions)
   }
 

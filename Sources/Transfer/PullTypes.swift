@@ -119,6 +119,8 @@ public enum PullEvent: Sendable {
   case sourceAvailable(SourceID, node: Digest)
   /// A source's link is down: it is not asked until it is back. Its open data connections go on.
   case sourceLost(SourceID)
+  /// The manifest is known and being judged: nobody is asked for it, unless it turns out to be bad.
+  case manifestKnown
   /// What to fetch: the answer to ``PullAction/manifest(_:from:)``, or at once where the manifest is known.
   case plan(PullPlan)
   /// The object of ``PullAction/manifest(_:from:)`` is not the artifact's manifest.
