@@ -68,6 +68,90 @@ import Testing
     }
   }
 
+  /// Holds both threads of a pool until the gates are opened.
+  private static func hold(_ pool: WorkerPool) async -> [WorkerGate] {
+    let gates = [WorkerGate(), WorkerGate()]
+    for gate in gates {
+      Task { try await pool.run { gate.wait() } }
+      await gate.reached()
+    }
+    return gates
+  }
+
+  @Test func aPullThatComparesLargeFilesKeepsNoShortJobWaitingAndEndsWhenItIsGivenUp() async throws {
+    try await withHouse { house in
+      let (studio, laptop) = (try await house.start("studio"), try await house.start("laptop"))
+      try await house.pair(studio, laptop)
+      let bytes = pattern(3 << 20)
+      _ = try await studio.share(try house.file("out/a.bin", bytes), to: ["laptop"])
+      _ = try house.file("copy/a.bin", bytes)
+      let gates = await Self.hold(laptop.node.context.threads.hashing)
+      let (examined, isExamining) = AsyncStream.makeStream(of: Void.self)
+      let pull = Task {
+        try await laptop.pull("studio/a.bin", into: "\(house.path)/copy") { progress in
+          if progress.phase == .examining { isExamining.yield() }
+        }
+      }
+      for await _ in examined { break }
+      // What the pull compares with waits for the threads that hash; folders are walked all the same.
+      #expect(try await laptop.node.context.threads.folders.run { true })
+      pull.cancel()
+      await #expect(throws: (any Error).self) { _ = try await pull.value }
+      for gate in gates { gate.open() }
+      #expect(try await laptop.pull("studio/a.bin", into: "\(house.path)/copy").bytesTransferred == 0)
+    }
+  }
+
+  @Test func aSecondPullAsksForNothingThatIsHere() async throws {
+    try await withHouse { house in
+      let (studio, laptop) = (try await house.start("studio"), try await house.start("laptop"))
+      try await house.pair(studio, laptop)
+      _ = try await studio.share(try house.file("out/a.bin", pattern(3 << 20)), to: ["laptop"])
+      _ = try await laptop.pull("studio/a.bin", into: "\(house.path)/copy")
+      let server = try #require(await studio.node.servers.values.first)
+      let before = await server.bytesSent
+      #expect(before > 0)
+      _ = try await laptop.pull("studio/a.bin", into: "\(house.path)/copy")
+      #expect(await server.bytesSent == before)
+    }
+  }
+
+  @Test func aNodeThatStopsInThePlacingGoesOnWithItWhenItStartsAgain() async throws {
+    try await withHouse { house in
+      let (studio, laptop) = (try await house.start("studio"), try await house.start("laptop"))
+      try await house.pair(studio, laptop)
+      let bytes = pattern(3 << 20)
+      _ = try await studio.share(try house.file("out/a.bin", bytes), to: ["laptop"])
+      let (placed, isPlacing) = AsyncStream.makeStream(of: Void.self)
+      let held = Locked<[WorkerGate]>([])
+      let folders = laptop.node.context.threads.folders
+      let pull = Task {
+        try await laptop.pull("studio/a.bin", into: "\(house.path)/copy") { progress in
+          switch progress.phase {
+          case .fetching where held.withLock({ $0.isEmpty }):
+            let gates = [WorkerGate(), WorkerGate()]
+            held.withLock { $0 = gates }
+            for gate in gates { Task { try await folders.run { gate.wait() } } }
+          case .placing: isPlacing.yield()
+          default: break
+          }
+        }
+      }
+      for await _ in placed { break }
+      let stopping = Task { await laptop.stop() }
+      try await eventually("it is stopping", on: house.loop) { await laptop.node.isStopping }
+      for gate in held.withLock({ $0 }) { gate.open() }
+      await stopping.value
+      await #expect(throws: (any Error).self) { _ = try await pull.value }
+      #expect(house.bytes("copy/a.bin") == nil)
+      let again = try await house.start("laptop")
+      try await eventually("it is placed", on: house.loop) {
+        try await again.node.context.database.transfers().isEmpty
+      }
+      #expect(house.bytes("copy/a.bin") == bytes)
+    }
+  }
+
   @Test func aPullThatEndsInACancelledTaskWaitsForItsWorkersWithoutSpinning() async throws {
     try await withHouse { house in
       let (studio, laptop) = (try await house.start("studio"), try await house.start("laptop"))

@@ -1,4 +1,5 @@
 import Artifact
+import EventLoop
 import Glibc
 import Primitives
 import Testing
@@ -12,6 +13,60 @@ import Testing
     try PlacementPlan.make(
       destination: temporary("out"), folder: folder, files: try wanted(files), chunkBytes: chunkBytes, rule: rule,
       shortID: "12ab")
+  }
+
+  @Test func whatIsThereIsComparedInSlicesAndTheNextLookKnows() async throws {
+    let temporary = try TemporaryFolder()
+    let same = pattern(10 * chunkBytes), other = pattern(10 * chunkBytes, seed: 1)
+    for (name, bytes) in [("a", same), ("b", other), ("c", other), ("c (2)", same)] {
+      try temporary.file("out/lora/\(name)", bytes)
+    }
+    let files = try wanted(["a", "b", "c", "d"].map { ($0, same) })
+    let comparisons = ContentComparisons()
+    func look(_ comparisons: ContentComparisons?) throws -> [PlannedFile] {
+      try PlacementPlan.make(
+        destination: temporary("out"), folder: "lora", files: files, chunkBytes: chunkBytes, rule: .rename, shortID: "1",
+        comparisons: comparisons
+      ).files
+    }
+    _ = try look(comparisons)
+    #expect(comparisons.isIncomplete)
+    // Forty chunks, three in each slice, the third of which ends it.
+    var slices = 1
+    while try !comparisons.step(WorkSlice(bytes: 3 * chunkBytes, time: .seconds(60))) { slices += 1 }
+    #expect(slices >= 14)
+    #expect(!comparisons.isIncomplete)
+    let planned = try look(comparisons)
+    #expect(!comparisons.isIncomplete)
+    #expect(planned == (try look(nil)))
+    #expect(planned.map(\.action) == [.identical, .write, .identical, .write])
+    #expect(planned.map(\.target) == ["lora/a", "lora/b (2)", "lora/c (2)", "lora/d"])
+    // One that was changed since is read anew.
+    try temporary.file("out/lora/b", same + [0])
+    try temporary.file("out/lora/b", same)
+    #expect(try look(comparisons)[1].action == .write)
+    let pool = WorkerPool(threads: 1, name: "test.compare")
+    try await comparisons.hash(on: pool)
+    #expect(try look(comparisons)[1].action == .identical)
+    await pool.stop()
+  }
+
+  @Test func aFileThatChangesWithEveryLookIsDifferentInTheEnd() async throws {
+    let temporary = try TemporaryFolder()
+    let pool = WorkerPool(threads: 1, name: "test.compare")
+    let comparisons = ContentComparisons()
+    var looks = 0
+    repeat {
+      looks += 1
+      try temporary.file("out/lora/a", pattern(1_000, seed: UInt8(looks)))
+      _ = try PlacementPlan.make(
+        destination: temporary("out"), folder: "lora", files: try wanted([("a", pattern(1_000))]), chunkBytes: chunkBytes,
+        rule: .skip, shortID: "1", comparisons: comparisons)
+      try temporary.file("out/lora/a", pattern(1_000, seed: UInt8(100 + looks)))
+      if comparisons.isIncomplete { try await comparisons.hash(on: pool) } else { break }
+    } while looks < 20
+    #expect(looks == 5)
+    await pool.stop()
   }
 
   @Test func aMissingDestinationIsMade() throws {

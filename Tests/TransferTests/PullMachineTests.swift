@@ -49,6 +49,19 @@ import Testing
     } catch { return error }
   }
 
+  @Test func aManifestThatIsKnownIsAskedForOnlyIfItIsBad() throws {
+    var pull = PullMachine(transfer: id(1), digest: Nodes.other, puller: Nodes.puller, randomness: .seeded(1), at: .zero)
+    var actions = pull.receive(.manifestKnown, at: .zero)
+    actions += pull.receive(.sourceAvailable(Self.source, node: Nodes.server), at: .zero)
+    // The user's disk may take its time.
+    for second in 1...120 { actions += pull.receive(.tick, at: .seconds(second)) }
+    #expect(actions.isEmpty)
+    var good = pull
+    let plan = PullPlan(manifest: try #require(Self.manifest), selection: [1])
+    #expect(good.receive(.plan(plan), at: .seconds(120)).compactMap(\.want?.kind) == [.chunks])
+    #expect(pull.receive(.manifestBad("its signature is wrong"), at: .seconds(120)).compactMap(\.want?.kind) == [.manifest])
+  }
+
   @Test func onlyTheFrameWhoseTurnItIsIsTaken() throws {
     var run = try Running()
     let want = run.wants[0]
