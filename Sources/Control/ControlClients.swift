@@ -75,10 +75,10 @@ actor ControlClients {
 }
 
 extension Failure {
-  /// All places for clients are taken by commands that are under way.
+  /// All places for clients are taken, and none by a client that may be closed.
   static func tooManyClients(_ count: Int) -> Failure {
     Failure(
-      .noSpace, "the node is busy with \(count) commands, and takes no more at once",
+      .noSpace, "\(count) clients are connected to the node already, and it takes no more at once",
       hint: "end one of them, or try again in a moment")
   }
 }

@@ -7,7 +7,8 @@ internal import Logging
 /// While a request is under way the connection goes on reading, so that it notices at once when the client goes away.
 actor ControlConnection {
   private enum Step {
-    case answered
+    case answered(isTaken: Bool)
+    case stopped
     case clientGone
   }
 
@@ -16,34 +17,40 @@ actor ControlConnection {
   private let backend: any NodeBackend
   private let logger: Logger
   private let progressInterval: Duration
+  private let lineTimeout: Duration
   private let seat: ControlClients.Seat?
   private var lines = LineDecoder(maximumBytes: LineDecoder.maximumRequestBytes)
   private var hasEnded = false
 
   init(
     _ stream: PipeStream, on loop: EventLoop, backend: any NodeBackend, logger: Logger,
-    progressInterval: Duration = ReplyWriter.progressInterval, seat: ControlClients.Seat? = nil
+    progressInterval: Duration = ReplyWriter.progressInterval, lineTimeout: Duration = ReplyWriter.lineTimeout,
+    seat: ControlClients.Seat? = nil
   ) {
     self.stream = stream
     self.loop = loop
     self.backend = backend
     self.logger = logger
     self.progressInterval = progressInterval
+    self.lineTimeout = lineTimeout
     self.seat = seat
   }
 
-  /// Serves the client until it goes away or sends what cannot be skipped over.
+  /// Serves the client until it goes away, does not take an answer or sends what cannot be skipped over. Once the task is
+  /// canceled, lines that were read ahead are not answered any more.
   func serve() async {
     do {
-      while let line = try await nextLine() {
+      while !Task.isCancelled, let line = try await nextLine() {
         await seat?.begin()
-        await answer(line)
+        let isTaken = await answer(line)
         await seat?.end()
+        // What it did not take of this line would stand before the next one.
+        guard isTaken else { break }
       }
     } catch is LineDecoder.TooLong {
       // Where the next line would begin is not known any more.
       let limit = LineDecoder.maximumRequestBytes
-      await ReplyWriter(stream, on: loop).end(
+      _ = await ReplyWriter(stream, on: loop, lineTimeout: lineTimeout).end(
         Lines.pieces(Failure(.usage, "the request is longer than \(limit) bytes")))
     } catch {
       logger.debug("control connection ended", metadata: ["reason": "\(error)"])
@@ -59,32 +66,35 @@ actor ControlConnection {
     }
   }
 
-  private func answer(_ line: [UInt8]) async {
-    let writer = ReplyWriter(stream, on: loop, progressInterval: progressInterval)
+  /// Whether the client took the whole answer.
+  private func answer(_ line: [UInt8]) async -> Bool {
+    let writer = ReplyWriter(stream, on: loop, progressInterval: progressInterval, lineTimeout: lineTimeout)
     let request: Request
     do { request = try Lines.readRequest(line) } catch {
       return await writer.end(Lines.pieces(error))
     }
     logger.debug("request", metadata: ["verb": "\(request.verb)"])
-    await withTaskGroup(of: Step.self) { group in
-      group.addTask {
-        await self.perform(request, writer)
-        return .answered
-      }
+    return await withTaskGroup(of: Step.self) { group in
+      group.addTask { .answered(isTaken: await self.perform(request, writer)) }
       group.addTask { await self.waitForClientToGo() }
       // The client may go away while the request is under way; a request that does not care runs on alone.
+      var isTaken = false
       while let step = await group.next() {
         switch step {
-        case .answered: group.cancelAll()
+        case .answered(let whole):
+          isTaken = whole
+          group.cancelAll()
+        case .stopped: group.cancelAll()
         case .clientGone: if request.endsWithItsClient { group.cancelAll() }
         }
       }
+      return isTaken
     }
   }
 
   /// Not on this actor: while a backend is at work the connection reads on.
-  private nonisolated func perform(_ request: Request, _ writer: ReplyWriter) async {
-    async let pump: Void = writer.pump()
+  private nonisolated func perform(_ request: Request, _ writer: ReplyWriter) async -> Bool {
+    let pump = startTask { await writer.pump() }
     let line: LinePieces
     do {
       let result = try await backend.perform(request, replies: writer.replies)
@@ -92,9 +102,8 @@ actor ControlConnection {
     } catch {
       line = Lines.pieces(failure(error, of: request))
     }
-    writer.finish()
-    await pump
-    await writer.end(line)
+    await writer.finish(pump)
+    return await writer.end(line)
   }
 
   /// Reads ahead, within the bound of a request. Cancelled when the request is answered; no byte is lost by that.
@@ -107,7 +116,7 @@ actor ControlConnection {
       hasEnded = true
       return .clientGone
     } catch is CancellationError {
-      return .answered
+      return .stopped
     } catch {
       hasEnded = true
       return .clientGone

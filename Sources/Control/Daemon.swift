@@ -65,10 +65,14 @@ public enum Daemon {
         settings, options, environment: environment, file: locations.configFile, level: level, node: node, logger: logger)
       try await serve(node, at: locations.socket, loop: loop, logger: logger, onReady: onReady) {
         guard let hangUp, let hangUps else { return try await gracefulShutdown() }
+        // In a task of its own: the end does not wait for a file that hangs.
+        let (wishes, wish) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        let reloads = startTask { for await _ in wishes { await reloading.reload() } }
+        defer { reloads.cancel() }
         for await _ in hangUps {
           try await loop.sleep(for: HangUp.settleTime)
           guard !hangUp.isTerminalGone else { return logger.info("the terminal is gone; the node ends") }
-          await reloading.reload()
+          wish.yield()
         }
       }
       problem = nil

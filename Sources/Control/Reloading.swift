@@ -35,6 +35,8 @@ actor Reloading {
       logger.error("the configuration cannot be used; the settings stay as they are", metadata: ["error": "\(error)"])
       return
     }
+    // The node ends.
+    if Task.isCancelled { return }
     for warning in fresh.warnings { logger.warning("\(warning)") }
     var changes: Logger.Metadata = [:]
     if fresh.level != settings.level { changes["log"] = "\(fresh.level)" }

@@ -206,6 +206,7 @@ private enum SmallFile {
   /// Why the file cannot be read, for people; nil: it can, or there is none.
   static func fault(_ path: String) -> String? {
     var status = stat()
+    // Looked at before it is opened: opening a device may do things.
     guard stat(path, &status) == 0 else {
       switch errno {
       case ENOENT: return nil
@@ -215,16 +216,19 @@ private enum SmallFile {
       }
     }
     guard status.st_mode & S_IFMT != S_IFDIR else { return "it is a folder" }
+    guard status.st_mode & S_IFMT == S_IFREG else { return "it is a pipe, a socket or a device, not a file" }
     guard access(path, R_OK) == 0 else { return "permission denied" }
     guard status.st_size <= maximumBytes else { return "it is longer than 64 KiB" }
     return text(path) == nil ? "it is not UTF-8 text" : nil
   }
 
-  /// The file's text, as far as it is UTF-8 and not too long; nil if it cannot be read.
+  /// The file's text, as far as it is UTF-8 and not too long; nil if it cannot be read. A pipe that took its place is not waited for.
   static func text(_ path: String) -> String? {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { return nil }
     defer { close(descriptor) }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
     var bytes = [UInt8](repeating: 0, count: maximumBytes)
     let count = bytes.withUnsafeMutableBytes { read(descriptor, $0.baseAddress, $0.count) }
     return String(validating: bytes.prefix(max(0, count)), as: UTF8.self)

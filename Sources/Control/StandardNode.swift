@@ -6,9 +6,17 @@ internal import Node
 internal import Session
 internal import Store
 
+/// Descriptors without which a node does not come as far as its ready line: below that the database fails, for reasons that mislead.
+private let neededDescriptors = 24
+
 /// How `pawl up` makes its node: state folder, identity, listener, peers.
 public let standardNode: MakeNode = { settings in
   Node.prepareProcess()
+  guard DescriptorLimit.current >= neededDescriptors else {
+    throw Failure(
+      .failed, "the node may open \(DescriptorLimit.current) files and connections, and needs \(neededDescriptors) to start",
+      hint: "raise the limit: ulimit -n 1024")
+  }
   return try await translating {
     let folder = try StateFolder.open(settings.locations)
     for path in folder.tightened {

@@ -32,16 +32,21 @@ public final class DescriptorBudget: Sendable {
   ///
   /// A quarter of what is free, at most 16, is nobody's. Of the rest a twelfth is for each of control clients, strangers and dialing,
   /// and a quarter for each of links, data connections and files. One command gets through where nothing else does, and four
-  /// where there is little.
+  /// where there is little; from four on, one stranger and one dialing do.
   public init(limit: Int, inUse: Int) {
     self.limit = limit
     let free = max(0, limit - inUse)
     let shared = free - min(16, free / 4)
+    let control = max(1, min(4, shared / 3), shared / 12)
+    let passing = max(shared / 12, shared >= 4 ? 1 : 0)
+    let rest = max(0, shared - control - 2 * passing)
     shares = Kind.allCases.map { kind in
       switch kind {
-      case .control: max(1, min(4, shared / 3), shared / 12)
-      case .door, .dial: shared / 12
-      case .link, .data, .file: shared / 4
+      case .control: control
+      case .door, .dial: passing
+      case .link: (rest + 2) / 3
+      case .data: (rest + 1) / 3
+      case .file: rest / 3
       }
     }
   }

@@ -24,6 +24,8 @@ struct Dialler {
     var answered: [PeerAddress] = []
     /// Nobody there.
     var silent: [PeerAddress] = []
+    /// Not even tried, for want of a descriptor on this side.
+    var untried: [PeerAddress] = []
   }
 
   let context: NodeContext
@@ -42,6 +44,7 @@ struct Dialler {
     case won(Answer)
     case answered(PeerAddress)
     case silent(PeerAddress)
+    case untried(PeerAddress)
   }
 
   /// The first address whose node proves that it holds the expected link key. Throws ``Failure`` if none does.
@@ -61,6 +64,7 @@ struct Dialler {
         case .won(let late): await late.driver.abandon()
         case .answered(let address): failure.answered.append(address)
         case .silent(let address): failure.silent.append(address)
+        case .untried(let address): failure.untried.append(address)
         }
       }
       return winner
@@ -90,7 +94,7 @@ struct Dialler {
         case (.won, _):
           best = outcome
           group.cancelAll()
-        case (.answered, .silent): best = outcome
+        case (.answered, .silent), (.answered, .untried), (.untried, .silent): best = outcome
         default: break
         }
       }
@@ -104,6 +108,8 @@ struct Dialler {
     do {
       if delay > .zero { try await context.loop.sleep(for: delay) }
       stream = try await TCPStream.connect(to: place, on: context.loop, deadline: deadline)
+    } catch let error as LoopError where error.code == .tooManyFiles {
+      return .untried(address)
     } catch { return .silent(address) }
     do {
       let handshake = NoiseHandshake(

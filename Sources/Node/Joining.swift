@@ -197,6 +197,11 @@ extension Node {
         .notAllowed, "\(places) answered, but does not know this ticket or is another node",
         hint: "the ticket may have been withdrawn or belong to another node; ask for a new one")
     }
+    guard failure.untried.isEmpty else {
+      return NodeError(
+        .noSpace, "this node may not open another file or connection, so nobody was asked",
+        hint: "start it with a higher limit: ulimit -n 1024")
+    }
     let places = failure.silent.map(\.description).joined(separator: ", ")
     return NodeError(
       .unreachable, "nobody answered at \(places)",

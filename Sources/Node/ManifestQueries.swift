@@ -15,13 +15,13 @@ extension Node {
   ///
   /// Throws what a pull throws, and `timeout` or `noSpace` where too many others ask.
   func queriedManifest(_ reference: ArtifactReference, at peer: Peer) async throws -> (Manifest, Digest) {
-    let entry = try await resolve(reference, at: peer)
     do { try await manifestQueue.enter(until: .after(Self.manifestQueryTime), on: context.loop) } catch is TimeoutError {
       throw NodeError(.timeout, "too many manifests are being asked for", hint: "try again in a moment")
     } catch is FairQueue.Full {
       throw NodeError(.noSpace, "too many manifests are being asked for", hint: "try again in a moment")
     }
     defer { manifestQueue.leave() }
+    let entry = try await resolve(reference, at: peer)
     let puller = try await begin(entry, reference, peer: peer, target: nil) { _ in }
     return (try await supervising(puller) { try await puller.manifestWhenVerified() }, entry.digest)
   }

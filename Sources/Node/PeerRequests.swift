@@ -37,7 +37,9 @@ extension Peer {
   /// Sends a request and waits for the answer with its number.
   private func ask(_ message: (RequestNumber) -> ControlMessage) async throws -> ControlMessage {
     try await ready(by: .after(Self.readyTime))
-    guard !replies.isFull else { throw NodeError(.noSpace, "too many requests to \(row.alias) are waiting") }
+    guard !replies.isFull else {
+      throw NodeError(.noSpace, "too many requests to \(row.alias) are waiting", hint: "try again in a moment")
+    }
     let number = replies.number()
     let payload = message(number).payload
     let alias = row.alias

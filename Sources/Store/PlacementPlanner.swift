@@ -137,7 +137,10 @@ struct ConflictJudge {
     switch rule {
     case .skip: file.action = .conflict
     case .overwrite:
-      guard there.isRegular else { throw .destination(EISDIR, absolute) }
+      guard there.isRegular else {
+        if there.isFolder { throw .destination(EISDIR, absolute) }
+        throw StoreError(.conflict, absolute, detail: "a pipe, a socket or a device stands where the file belongs")
+      }
       file.action = .overwrite
     case .rename:
       switch try numberedName(for: file, in: folder) {

@@ -11,6 +11,10 @@ enum Room {
     let block = max(1, UInt64(status.f_bsize))
     let needed = files.reduce(UInt64(0)) { sum, size in sum &+ (size &+ block &- 1) / block &* block }
     let free = UInt64(status.f_bavail) &* UInt64(status.f_frsize)
+    // What keeps no files at all, as /proc, has no size either.
+    guard needed <= free || status.f_blocks > 0 else {
+      throw StoreError(.noPermission, path, detail: "files cannot be kept on this file system")
+    }
     guard needed <= free else {
       throw StoreError(.noSpace, path, detail: "\(SizeText.text(needed)) are needed and \(SizeText.text(free)) are free")
     }

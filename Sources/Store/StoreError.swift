@@ -141,7 +141,7 @@ public struct StoreError: Error, Sendable {
     case .noMemory: "end something else, or move the state to a larger machine"
     case .corruptDatabase, .stateMissing:
       "restore it from a backup; without one, begin anew without peers, sessions and shares (identity and key are kept): pawl up --new-state"
-    case .stateWorks: "start it with: pawl up; to begin anew all the same, move that file away first"
+    case .stateWorks: "nothing was changed; pawl up without --new-state starts it, or says what else is the matter"
     case .newerSchema: "use the newer pawl"
     case .busy: "try again in a moment"
     case .sourceChanged, .sourceTouched: "share it again to publish the new contents"

@@ -84,6 +84,20 @@ import Testing
       line == #"2026-11-21T04:22:05.007Z info peer \u{1B}[2J\u{A}fake line a=x\u{A}y b="two words" c="say \"hi\"" z="""# + "\n")
   }
 
+  @Test(.timeLimit(.minutes(1))) func aPipeInThePlaceOfTheFileIsAnErrorAndNotWaitedFor() async throws {
+    let folder = try temporaryFolder()
+    let path = folder + "/config.yaml"
+    defer {
+      unlink(path)
+      rmdir(folder)
+    }
+    try #require(mkfifo(path, 0o600) == 0)
+    let failure = await #expect(throws: Failure.self) {
+      _ = try await Settings.read(DaemonOptions(), environment: [:], file: path)
+    }
+    #expect(failure?.code == .usage && failure?.message.contains("it is a pipe") == true)
+  }
+
   private func read(_ options: DaemonOptions, _ environment: [String: String], _ file: String?) async throws -> Settings {
     let folder = try temporaryFolder()
     let path = folder + "/config.yaml"

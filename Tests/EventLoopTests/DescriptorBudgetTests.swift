@@ -3,7 +3,7 @@ import Testing
 @testable import EventLoop
 
 @Suite struct DescriptorBudgetTests {
-  @Test(arguments: [24, 64, 256, 1_024, 65_536]) func noKindTakesWhatOthersNeed(_ limit: Int) {
+  @Test(arguments: [24, 26, 28, 30, 34, 38, 46, 54, 64, 256, 1_024, 65_536]) func noKindTakesWhatOthersNeed(_ limit: Int) {
     let inUse = 22
     let budget = DescriptorBudget(limit: limit, inUse: inUse)
     var held: [DescriptorPermit] = []
@@ -16,6 +16,11 @@ import Testing
     // Where there is nothing at all but the command's.
     guard limit > inUse + 2 else { return }
     #expect(held.count <= limit - inUse - min(16, (limit - inUse) / 4), "the reserve is nobody's")
+  }
+
+  @Test(arguments: 8...64) func whereThereIsLittleEachKindOfConnectionGetsOne(_ free: Int) {
+    let budget = DescriptorBudget(limit: 22 + free, inUse: 22)
+    for kind in [.control, .door, .dial, .link, .data] as [DescriptorBudget.Kind] { #expect(budget.share(of: kind) >= 1) }
   }
 
   @Test func aPermitThatGoesGivesItsPlaceBack() throws {
