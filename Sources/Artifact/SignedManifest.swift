@@ -44,6 +44,28 @@ public struct SignedManifest: Hashable, Sendable {
     return writer.bytes
   }
 
+  /// The length of ``encoded``.
+  public var encodedBytes: Int { 8 + bytes.count + signature.count }
+
+  /// A part of ``encoded``, which must hold it, without the whole.
+  public func encoded(_ range: Range<Int>) -> [UInt8] {
+    var result: [UInt8] = []
+    result.reserveCapacity(range.count)
+    var start = 0
+    for part in [Self.length(bytes), bytes, Self.length(signature), signature] {
+      let overlap = range.clamped(to: start..<start + part.count)
+      if !overlap.isEmpty { result.append(contentsOf: part[overlap.lowerBound - start..<overlap.upperBound - start]) }
+      start += part.count
+    }
+    return result
+  }
+
+  private static func length(_ field: [UInt8]) -> [UInt8] {
+    var writer = ByteWriter(capacity: 4)
+    writer.u32(UInt32(field.count))
+    return writer.bytes
+  }
+
   /// The artifact digest: SHA-256 of the bytes.
   public var digest: Digest { SHA256Hash.hash(bytes) }
 

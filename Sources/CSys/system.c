@@ -93,6 +93,8 @@ void sys_keep_heap_warm(void) {
   mallopt(M_ARENA_MAX, 1);
 }
 
+void sys_give_back_heap(void) { malloc_trim(0); }
+
 int sys_save_address_space(unsigned long stack_bytes) {
   struct rlimit space;
   if (getrlimit(RLIMIT_AS, &space) < 0 || space.rlim_cur == RLIM_INFINITY) return 0;

@@ -14,6 +14,9 @@ public enum Daemon {
   /// How long the end waits for the last lines of the log to be read.
   private static let logPatience = Duration.milliseconds(500)
 
+  /// Sets up the process's heap. Call it before the first thread is started: each makes an arena of its own otherwise.
+  public static func prepareMemory() { Node.prepareMemory() }
+
   /// Runs a node until SIGTERM or SIGINT, or until the terminal is gone at which it was started. Another SIGHUP makes it read its
   /// configuration again (``Reloading``). Returning means a clean end; throwing a ``Failure`` means that it could not start.
   ///
@@ -26,7 +29,6 @@ public enum Daemon {
     _ options: DaemonOptions, environment: [String: String]? = nil,
     makeNode: @escaping MakeNode = standardNode, onReady: @escaping @Sendable (ReadyLine) -> Void
   ) async throws {
-    Node.prepareMemory()
     let environment = environment ?? ProcessInfo.processInfo.environment
     let locations: Locations
     do { locations = try Locations.resolve(environment: environment) } catch {

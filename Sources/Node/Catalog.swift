@@ -74,6 +74,7 @@ extension Node {
       throw await nothingShared(parsed)
     }
     let manifest = try await context.threads.files.run { try Manifest(decoding: artifact.manifest.span) }
+    defer { context.threads.heap.jobEnds(files: manifest.files.count) }
     return ManifestReport(
       manifest: manifest, digest: artifact.digest, publisherAlias: ownName, isOwn: true,
       audience: try await audience(of: artifact.name, version: artifact.version))

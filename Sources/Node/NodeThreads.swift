@@ -17,12 +17,15 @@ struct NodeThreads: Sendable {
   /// Walking folders, planning, placing, removing: many small steps, between which a job can be stopped.
   let folders = WorkerPool(threads: 2, name: "pawl.folders")
 
+  /// What large jobs leave free.
+  let heap: HeapReturn
   /// Frames of all pulls.
   let pullFrames: FrameBudget
   /// Frames of all peers that are served.
   let serveFrames: FrameBudget
 
   init(loop: EventLoop, frames: FrameLimits = FrameLimits()) {
+    heap = HeapReturn(loop: loop, pool: files)
     pullFrames = frames.budget(shareBytes: frames.pullShareBytes, on: loop)
     serveFrames = frames.budget(shareBytes: frames.serveShareBytes, on: loop)
   }

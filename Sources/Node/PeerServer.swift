@@ -133,6 +133,7 @@ actor PeerServer {
     let files = try await context.database.publishedFiles(digest)
     let database = context.database
     let source = try await context.threads.files.run { try ServedSource(artifact, files: files, database: database) }
+    context.threads.heap.jobEnds(files: files.count)
     // Opening takes a while, and it may have been withdrawn meanwhile. After this answer nothing is waited for before the
     // grant is there to be ended.
     guard try await context.database.isVisible(digest, to: peer.id) else { return nil }

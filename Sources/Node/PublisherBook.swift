@@ -27,6 +27,7 @@ extension Node: PublisherBook {
         record.verify(kind: .manifest, body: body, signature: signature)
       }
     }
+    defer { context.threads.heap.jobEnds(files: manifest.files.count) }
     guard manifest.name == entry.name, manifest.version == entry.version else {
       throw ArtifactError(.invalidManifest, "its name or version is not the one that was listed")
     }

@@ -118,6 +118,7 @@ extension Node {
   /// Gives the files their final names and records them.
   func place(_ puller: Puller) async throws -> Delivery {
     guard let site = await puller.site, let manifest = await puller.manifest else { throw LinkEnded() }
+    defer { context.threads.heap.jobEnds(files: manifest.files.count) }
     await puller.quiesce()
     await puller.announce(.placing)
     let id = puller.transfer.bytes

@@ -8,8 +8,8 @@ internal import Transfer
 final class ServedSource: Sendable {
   let manifest: Manifest
   let served: ServedArtifact
-  /// The object of kind 1.
-  private let object: [UInt8]
+  /// The object of kind 1, in its two parts: put together, tens of megabytes would be there twice.
+  private let signed: SignedManifest
   private let digest: Digest
   private let folder: SourceFolder
   private let database: Database
@@ -19,32 +19,31 @@ final class ServedSource: Sendable {
   private static let touchedLists = 2
 
   init(_ artifact: PublishedArtifact, files: [PublishedFile], database: Database) throws {
-    let signed = try SignedManifest(bytes: artifact.manifest, signature: artifact.signature)
+    signed = try SignedManifest(bytes: artifact.manifest, signature: artifact.signature)
     manifest = try Manifest(decoding: artifact.manifest.span)
-    object = signed.encoded
     digest = artifact.digest
-    served = ServedArtifact(digest: artifact.digest, manifest: manifest, objectBytes: object.count)
+    served = ServedArtifact(digest: artifact.digest, manifest: manifest, objectBytes: signed.encodedBytes)
     folder = try SourceFolder(root: artifact.root, files: files)
     self.database = database
   }
 
   /// What a job of kind 1 or 2 carries; nil for chunks, which the worker reads.
   func piece(for job: SealJob) async throws -> [UInt8]? {
-    let whole: [UInt8]
+    let start = Int(job.offset)
+    let range = start..<start + job.plaintextBytes
+    let tooShort = StoreError(.sourceChanged, detail: "The list is shorter than it should be.")
     switch job.kind {
     case .chunks: return nil
-    case .manifest: whole = object
+    case .manifest:
+      guard range.upperBound <= signed.encodedBytes else { throw tooShort }
+      return signed.encoded(range)
     case .leafList:
       guard let leaves = try await database.leafList(digest, file: job.file) else {
         throw StoreError(.sourceMissing, detail: "The leaf list is not there.")
       }
-      whole = leaves
+      guard range.upperBound <= leaves.count else { throw tooShort }
+      return Array(leaves[range])
     }
-    let start = Int(job.offset)
-    guard start + job.plaintextBytes <= whole.count else {
-      throw StoreError(.sourceChanged, detail: "The list is shorter than it should be.")
-    }
-    return Array(whole[start..<start + job.plaintextBytes])
   }
 
   /// What a chunk of a touched file must hash to. The chunks that follow it find the list at hand.

@@ -121,6 +121,7 @@ extension Node {
       try OwnSecrets(locations).refuse(in: tree)
       return tree
     }
+    defer { context.threads.heap.jobEnds(files: tree.files.count) }
     let name: ArtifactName
     do { name = try ArtifactName(request.name ?? tree.baseName) } catch {
       throw NodeError(

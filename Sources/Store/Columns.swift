@@ -25,8 +25,11 @@ extension UInt64 {
 struct RowReader {
   let row: Row
 
-  func bytes(_ name: String) -> [UInt8] { [UInt8](row[name] as Data) }
-  func optionalBytes(_ name: String) -> [UInt8]? { (row[name] as Data?).map { [UInt8]($0) } }
+  func bytes(_ name: String) -> [UInt8] { optionalBytes(name) ?? [] }
+  /// Copied once, from SQLite's own memory: a manifest has tens of megabytes.
+  func optionalBytes(_ name: String) -> [UInt8]? {
+    (try? row.withUnsafeData(named: name) { $0.map { [UInt8]($0) } }) ?? nil
+  }
   func text(_ name: String) -> String { row[name] }
   func optionalText(_ name: String) -> String? { row[name] }
   func flag(_ name: String) -> Bool { row[name] }
@@ -57,9 +60,12 @@ struct RowReader {
 }
 
 extension GRDB.Database {
-  /// A statement that is compiled once.
+  /// A statement that is compiled once. It forgets its arguments: a manifest in one would stay in memory until the statement runs
+  /// again.
   func run(_ sql: String, _ arguments: StatementArguments = StatementArguments()) throws {
-    try cachedStatement(sql: sql).execute(arguments: arguments)
+    let statement = try cachedStatement(sql: sql)
+    try statement.execute(arguments: arguments)
+    statement.setUncheckedArguments(StatementArguments())
   }
 
   func rows<T>(
@@ -74,7 +80,8 @@ extension GRDB.Database {
   func row<T>(
     _ sql: String, _ arguments: StatementArguments = StatementArguments(), _ body: (RowReader) throws -> T
   ) throws -> T? {
-    guard let row = try Row.fetchOne(try cachedStatement(sql: sql), arguments: arguments) else { return nil }
-    return try body(RowReader(row: row))
+    // Not `fetchOne`, which copies the whole row. The row is the cursor's, and goes with it.
+    let cursor = try Row.fetchCursor(try cachedStatement(sql: sql), arguments: arguments)
+    return try withExtendedLifetime(cursor) { try cursor.next().map { try body(RowReader(row: $0)) } }
   }
 }

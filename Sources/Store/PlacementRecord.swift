@@ -8,7 +8,11 @@ extension PlacementPlan {
   /// The plan as JSON, for the transfer's record.
   public func encoded() -> [UInt8] {
     var json: [UInt8] = []
-    json.reserveCapacity(512 + files.count * 160)
+    // Grown while it is written, it would be there twice for a moment.
+    json.reserveCapacity(
+      files.reduce(512) { bytes, file in
+        bytes + 192 + file.path.utf8.count + (file.target == staging(file) ? 0 : file.target.utf8.count)
+      } + (emptyFolders ?? []).reduce(0) { bytes, path in bytes + 3 + path.utf8.count })
     func string(_ key: StaticString, _ value: String) {
       json.append(contentsOf: String(describing: key).utf8)
       JSONValue.write(value, into: &json)

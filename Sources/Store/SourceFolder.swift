@@ -9,7 +9,8 @@ public import Primitives
 /// the receiver against the hash tree.) Where only the time of the last write differs, bytes are taken by their hash.
 public final class SourceFolder: Sendable {
   private let root: String
-  private let files: [Int: PublishedFile]
+  /// The caller's own array, as the database gives it: 100,000 files are there once.
+  private let files: [PublishedFile]
   private let folder: Descriptor
   /// The blobs of the Hugging Face cache, if files lie there.
   private let blobs: Descriptor?
@@ -23,7 +24,13 @@ public final class SourceFolder: Sendable {
     if let blob, blobs == nil { throw .source(errno, Self.path(of: blob, root: root)) }
     self.root = root
     self.folder = folder
-    self.files = Dictionary(files.map { ($0.index, $0) }, uniquingKeysWith: { first, _ in first })
+    self.files = files
+  }
+
+  /// The file with a number. As a rule all of an artifact's files are there, each in its own place.
+  private func published(_ number: Int) -> PublishedFile? {
+    if files.indices.contains(number), files[number].index == number { return files[number] }
+    return files.first { $0.index == number }
   }
 
   /// Fills `buffer` from a file at `offset`.
@@ -34,7 +41,7 @@ public final class SourceFolder: Sendable {
   public func read(
     file: Int, at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer, leaf: Digest? = nil
   ) throws(StoreError) {
-    guard let published = files[file] else {
+    guard let published = published(file) else {
       throw StoreError(.sourceMissing, root, detail: "the artifact has no file \(file)")
     }
     let path = Self.path(of: published.source, root: root)
@@ -78,7 +85,7 @@ public final class SourceFolder: Sendable {
 
   /// What the path of a file leads to now; nil if it cannot be looked at, which says nothing about the file.
   public func state(file: Int) -> SourceState? {
-    guard let published = files[file] else { return .gone }
+    guard let published = published(file) else { return .gone }
     guard let found = open(published) else { return SourceState(.source(errno, published.source)) }
     guard let status = found.status() else { return nil }
     return status.isRegular && FileIdentity(status) == published.identity ? .current : .changed

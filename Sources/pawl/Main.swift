@@ -1,5 +1,6 @@
 internal import API
 internal import ArgumentParser
+internal import Control
 internal import Glibc
 
 /// Where the program begins: runs the command and turns whatever it throws into the exit codes that scripts rely on.
@@ -11,6 +12,8 @@ enum Main {
     let arguments = Array(CommandLine.arguments.dropFirst())
     do {
       var command = try Pawl.parseAsRoot(arguments)
+      // Here, where nothing was awaited yet: what follows runs on another thread, whose heap is its own from its first use on.
+      if command is Up { Daemon.prepareMemory() }
       if var command = command as? any AsyncParsableCommand {
         try await command.run()
       } else {

@@ -155,6 +155,15 @@ import Testing
     #expect(code { _ = try signed.open(digest: signed.digest, publisher: digest(2)) { _, _ in true } } == .invalidManifest)
   }
 
+  @Test func aPartOfTheStoredFormIsCutFromItsParts() throws {
+    let signed = try SignedManifest(bytes: [1, 2, 3, 4, 5], signature: [6, 7, 8])
+    let whole = signed.encoded
+    #expect(signed.encodedBytes == whole.count)
+    for start in 0...whole.count {
+      for end in start...whole.count { #expect(signed.encoded(start..<end) == Array(whole[start..<end])) }
+    }
+  }
+
   @Test func theStoredFormIsReadExactly() throws {
     let signed = try SignedManifest(bytes: ManifestTests.rich().encoded(), signature: Self.signature)
     let stored = try SignedManifest(encoded: signed.encoded.span)

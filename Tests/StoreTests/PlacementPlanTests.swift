@@ -270,4 +270,18 @@ import Testing
     #expect(try PlacementPlan(decoding: plan.encoded()) == plan)
     #expect(code { _ = try PlacementPlan(decoding: [0x7B]) } == .badRecord)
   }
+
+  @Test func theRecordIsWrittenIntoRoomThatSufficesFromTheBeginning() throws {
+    let files = (100..<1_100).map { index in
+      PlannedFile(
+        index: index, path: "caption/image-\(index).txt", target: "lora/caption/image-\(index).txt", sizeBytes: 100,
+        isExecutable: false, root: digest(1), action: .identical)
+    }
+    let plan = PlacementPlan(
+      destination: "/d", folder: "lora", partialName: ".pawl-partial-1", chunkBytes: chunkBytes, rule: .skip, files: files)
+    let record = plan.encoded()
+    // An array that had to grow would have twice the room that was reserved.
+    #expect(record.capacity < record.count * 3 / 2)
+    #expect(try PlacementPlan(decoding: record) == plan)
+  }
 }

@@ -127,6 +127,24 @@ extension EndToEnd {
       }
     }
 
+    /// A thread that begins before the node has set up its heap gets one of its own: for large artifacts 50 MB more. Only root
+    /// may look.
+    @Test(.enabled(if: geteuid() == 0)) func aNodeHasOneHeap() async throws {
+      try await Household.with { house in
+        let studio = house.node("studio")
+        try await studio.start()
+        let pid = try #require(studio.process?.pid)
+        let maps = try String(contentsOfFile: "/proc/\(pid)/maps", encoding: .utf8).split(separator: "\n")
+        // Another heap is 64 MiB of addresses at a multiple of that: first what is in use, then what is not yet.
+        let ranges = maps.map { line in line.prefix { $0 != " " }.split(separator: "-").compactMap { UInt($0, radix: 16) } }
+        let heaps = zip(ranges, ranges.dropFirst()).filter { used, unused in
+          used[0].isMultiple(of: 64 << 20) && used[1] == unused[0] && unused[1] == used[0] + (64 << 20)
+        }
+        #expect(heaps.isEmpty)
+        #expect(maps.contains { $0.hasSuffix("[heap]") })
+      }
+    }
+
     @Test func aHangUpReadsTheConfigurationAgain() async throws {
       try await Household.with { house in
         let studio = house.node("studio")

@@ -52,6 +52,10 @@ void sys_name_thread(const char *name);
 /// Call once, before anything large is allocated. Why: Swift's Glibc module has no <malloc.h>.
 void sys_keep_heap_warm(void);
 
+/// Gives the heap's free pages back to the kernel; others wait for the heap meanwhile, some milliseconds for 100 MB.
+/// Why: Swift's Glibc module has no <malloc.h>.
+void sys_give_back_heap(void);
+
 /// Where the address space is limited (RLIMIT_AS), makes threads that start from now on small: one heap for all, and stacks of
 /// `stack_bytes`. 1: it is limited. To be called before threads start.
 /// Why: Swift's Glibc module has no <malloc.h>, and `pthread_setattr_default_np` needs _GNU_SOURCE.
