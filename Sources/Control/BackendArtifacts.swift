@@ -33,8 +33,9 @@ extension NodeAdapter {
 
   func unshare(_ request: UnshareRequest) async throws -> UnshareResult {
     try await translating {
-      let (name, versions) = try await node.unshare(request.artifact, from: request.from)
-      return UnshareResult(artifact: name, versions: versions.map { UInt32(clamping: $0) }, from: request.from)
+      let (name, versions, audience) = try await node.unshare(request.artifact, from: request.from)
+      return UnshareResult(
+        artifact: name, versions: versions.map { UInt32(clamping: $0) }, from: request.from, audience: audience)
     }
   }
 
