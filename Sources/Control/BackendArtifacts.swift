@@ -113,10 +113,7 @@ extension NodeAdapter {
           result.files.count == 1
             ? "the file is not what it should be"
             : "\(result.wrong) of \(result.files.count) files \(result.wrong == 1 ? "is" : "are") not what they should be",
-          // Ours are at fault only where all that is wrong is ours.
-          hint: result.files.contains { $0.state.isWrong && $0.publisher != nil }
-            ? "pull again with --conflict overwrite"
-            : "share again what was meant to change; withdraw a version that cannot be served any more: pawl unshare NAME@vN",
+          hint: CheckHint.text(result),
           checked: result)
       }
       return result
