@@ -65,7 +65,7 @@ extension NodeAdapter {
         files: manifest.files.map(ShowResult.File.init),
         folders: manifest.emptyFolders.isEmpty ? nil : manifest.emptyFolders.map(\.text),
         environment: manifest.environment.map(\.path.text),
-        audience: report.audience)
+        audience: report.audience, state: report.state.map(API.SourceState.init))
     }
   }
 
