@@ -56,9 +56,9 @@ public struct TransferStatus: Codable, Hashable, Sendable {
   /// Which way the bytes go.
   public enum Direction: String, Codable, Hashable, Sendable {
     /// To us.
-    case pull
+    case pull = "in"
     /// To a peer.
-    case serve
+    case serve = "out"
   }
 
   /// What the user may call it by.

@@ -129,12 +129,15 @@ public struct UnshareResult: ResultBody {
   public var versions: [UInt32]
   /// Who may not have them any more, by alias, or `all`; empty: nobody may, they are withdrawn.
   public var from: [String]
+  /// Who may have at least one of these versions still, by alias, or `all`; empty: nobody.
+  public var audience: [String]
 
   /// What was withdrawn, or from whom.
-  public init(artifact: String, versions: [UInt32], from: [String] = []) {
+  public init(artifact: String, versions: [UInt32], from: [String] = [], audience: [String] = []) {
     self.artifact = artifact
     self.versions = versions
     self.from = from
+    self.audience = audience
   }
 }
 

@@ -112,12 +112,14 @@ public struct ShowResult: ResultBody {
   public var environment: [String]
   /// Ours: aliases that may see and pull it, or `all`. A peer's: nil.
   public var audience: [String]?
+  /// Ours: whether the files are still what was shared, as far as it was looked at. A peer's: nil.
+  public var state: SourceState?
 
   /// A manifest for people.
   public init(
     artifact: String, version: UInt32, digest: String, previous: String? = nil, publisher: Publisher, created: UInt64,
     note: String, bytes: UInt64, chunk: UInt64, files: [File], folders: [String]? = nil, environment: [String] = [],
-    audience: [String]? = nil
+    audience: [String]? = nil, state: SourceState? = nil
   ) {
     self.artifact = artifact
     self.version = version
@@ -132,5 +134,6 @@ public struct ShowResult: ResultBody {
     self.folders = folders
     self.environment = environment
     self.audience = audience
+    self.state = state
   }
 }

@@ -14,10 +14,16 @@ public struct ForgetRequest: RequestFields {
   /// `[PEER/]NAME[@vN]`; PEER is the publisher.
   public var artifact: String
 
-  /// Fields of `forget`.
-  public init(artifact: String) { self.artifact = artifact }
+  /// Only the copy at this path, absolute: what it was placed as, or the folder it was pulled to; nil: every copy.
+  public var path: String?
 
-  enum CodingKeys: String, CodingKey, CaseIterable { case artifact }
+  /// Fields of `forget`.
+  public init(artifact: String, path: String? = nil) {
+    self.artifact = artifact
+    self.path = path
+  }
+
+  enum CodingKeys: String, CodingKey, CaseIterable { case artifact, path }
 }
 
 /// Fields of `peer-address`.

@@ -76,16 +76,15 @@ public enum Units {
     return "\(day)T\(time).\(String(repeating: "0", count: 3 - fraction.count))\(fraction)Z"
   }
 
-  /// Reads `90s`, `15m`, `2h`, `1d`, or seconds without a letter; nil for anything else.
+  /// Reads `90s`, `15m`, `2h`, `1d`; nil for anything else.
   public static func parseDuration(_ text: String) -> UInt64? {
     let factors: [Character: UInt64] = ["s": 1, "m": 60, "h": 3_600, "d": secondsPerDay]
-    guard let last = text.last else { return nil }
-    let factor = factors[last]
-    let digits = factor == nil ? Substring(text) : text.dropLast()
+    guard let factor = text.last.flatMap({ factors[$0] }) else { return nil }
+    let digits = text.dropLast()
     guard !digits.isEmpty, digits.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }),
       let number = UInt64(digits)
     else { return nil }
-    let (seconds, isTooMuch) = number.multipliedReportingOverflow(by: factor ?? 1)
+    let (seconds, isTooMuch) = number.multipliedReportingOverflow(by: factor)
     return isTooMuch ? nil : seconds
   }
 

@@ -33,8 +33,9 @@ extension NodeAdapter {
 
   func unshare(_ request: UnshareRequest) async throws -> UnshareResult {
     try await translating {
-      let (name, versions) = try await node.unshare(request.artifact, from: request.from)
-      return UnshareResult(artifact: name, versions: versions.map { UInt32(clamping: $0) }, from: request.from)
+      let (name, versions, audience) = try await node.unshare(request.artifact, from: request.from)
+      return UnshareResult(
+        artifact: name, versions: versions.map { UInt32(clamping: $0) }, from: request.from, audience: audience)
     }
   }
 
@@ -64,7 +65,7 @@ extension NodeAdapter {
         files: manifest.files.map(ShowResult.File.init),
         folders: manifest.emptyFolders.isEmpty ? nil : manifest.emptyFolders.map(\.text),
         environment: manifest.environment.map(\.path.text),
-        audience: report.audience)
+        audience: report.audience, state: report.state.map(API.SourceState.init))
     }
   }
 
@@ -112,10 +113,7 @@ extension NodeAdapter {
           result.files.count == 1
             ? "the file is not what it should be"
             : "\(result.wrong) of \(result.files.count) files \(result.wrong == 1 ? "is" : "are") not what they should be",
-          // Ours are at fault only where all that is wrong is ours.
-          hint: result.files.contains { $0.state.isWrong && $0.publisher != nil }
-            ? "pull again with --conflict overwrite"
-            : "share again what was meant to change; withdraw a version that cannot be served any more: pawl unshare NAME@vN",
+          hint: CheckHint.text(result),
           checked: result)
       }
       return result

@@ -13,7 +13,7 @@ extension NodeAdapter {
   func forget(_ request: ForgetRequest) async throws -> ForgetResult {
     try await translating {
       ForgetResult(
-        forgotten: try await node.forget(request.artifact).map { download in
+        forgotten: try await node.forget(request.artifact, at: request.path).map { download in
           ForgetResult.Download(
             artifact: download.name, version: UInt32(clamping: download.version), publisher: download.publisher,
             path: download.path)

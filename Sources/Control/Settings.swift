@@ -138,10 +138,17 @@ struct Settings: Hashable, Sendable {
     do {
       return try await FileProvider<YAMLSnapshot>(filePath: FilePath(path), allowMissing: true)
     } catch {
-      let reason = "\(error)".split(separator: "\n").joined(separator: " ")
+      let fault = yamlFault("\(error)")
       throw Failure(
-        .usage, "\(path) cannot be used: \(reason)", hint: "mend it or move it away; it is YAML with lines like name: studio")
+        .usage, "\(path) cannot be used: \(fault)", hint: "mend it or move it away; it is YAML with lines like name: studio")
     }
+  }
+
+  /// What the YAML reader says, `2:1: error: parser: …` with an excerpt, in words for people.
+  private static func yamlFault(_ message: String) -> String {
+    let place = message.prefix { $0 != " " }.split(separator: ":").compactMap { Int($0) }
+    if place.count == 2 { return "it is not YAML at line \(place[0]), column \(place[1])" }
+    return message.contains("not a mapping") ? "it has no lines of a key and its value" : "it cannot be read as YAML"
   }
 
   private static func checkedListen(_ value: Value) throws(Failure) -> HostPort {

@@ -68,7 +68,7 @@ extension Node {
       let publisher = NodeID(manifest.publisher)
       return ManifestReport(
         manifest: manifest, digest: digest, publisherAlias: await self.alias(of: publisher),
-        isOwn: publisher == id, audience: nil)
+        isOwn: publisher == id, audience: nil, state: nil)
     }
     guard let artifact = try await context.database.published(name: parsed.name.text, version: parsed.version) else {
       throw await nothingShared(parsed)
@@ -77,7 +77,15 @@ extension Node {
     defer { context.threads.heap.jobEnds(files: manifest.files.count) }
     return ManifestReport(
       manifest: manifest, digest: artifact.digest, publisherAlias: ownName, isOwn: true,
-      audience: try await audience(of: artifact.name, version: artifact.version))
+      audience: try await audience(of: artifact.name, version: artifact.version), state: try await sourceState(of: artifact))
+  }
+
+  /// Whether the files of a version of ours are still there, after a look at them where that does not take long.
+  private func sourceState(of artifact: PublishedArtifact) async throws -> SourceState? {
+    try? await withTimeout(SourceLook.patience, on: context.loop) { try await self.lookAtSources() }
+    let before = VersionPosition(name: artifact.name, version: max(artifact.version, 1) - 1)
+    return try await context.database.offered(after: before, limit: 1).first
+      .flatMap { $0.0.digest == artifact.digest ? $0.0.state : nil }
   }
 }
 

@@ -18,12 +18,15 @@ public struct ForgottenDownload: Sendable {
 extension Node {
   /// Drops downloads from the records that `check` looks at. The files stay where they are.
   ///
-  /// - Parameter reference: `[PEER/]NAME[@vN]`; PEER is the publisher, by alias or the first digits of its node id. Without it the
-  ///   downloads of that name from every publisher are dropped.
-  public func forget(_ reference: String) async throws -> [ForgottenDownload] {
+  /// - Parameters:
+  ///   - reference: `[PEER/]NAME[@vN]`; PEER is the publisher, by alias or the first digits of its node id. Without it the
+  ///     downloads of that name from every publisher are dropped.
+  ///   - place: only the copy there: what it was placed as, or the folder it was pulled to; nil: every copy.
+  public func forget(_ reference: String, at place: String? = nil) async throws -> [ForgottenDownload] {
     let wanted = try read(reference: reference)
     var chosen: [Holding] = []
     var forgotten: [ForgottenDownload] = []
+    var elsewhere: [String] = []
     for holding in try await context.database.holdings(name: wanted.name.text)
     where wanted.version == nil || holding.version == wanted.version {
       let publisher = await alias(of: holding.publisher)
@@ -31,12 +34,21 @@ extension Node {
         let isID = peer.utf8.count >= Self.shortestIDPrefix && holding.publisher.hex.hasPrefix(peer.lowercased())
         guard isID else { continue }
       }
+      if let place, holding.path != place, holding.folder != place {
+        elsewhere.append(holding.path)
+        continue
+      }
       chosen.append(holding)
       forgotten.append(
         ForgottenDownload(
           name: holding.name, version: UInt64(holding.version), publisher: publisher, path: holding.path))
     }
     guard !chosen.isEmpty else {
+      if let place, let other = elsewhere.first {
+        let more = elsewhere.count > 1 ? " and \(elsewhere.count - 1) more" : ""
+        throw NodeError(
+          .notFound, "no copy of \(wanted) was pulled to \(place)", hint: "it is in \(other)\(more); see: pawl check -v")
+      }
       let published = try await context.database.published(name: wanted.name.text, version: nil)
       let isShared = wanted.peer == nil && published != nil
       throw NodeError(
@@ -48,5 +60,13 @@ extension Node {
     try await context.database.deleteHoldings(chosen.map(\.id))
     context.logger.info("forgotten", metadata: ["artifact": "\(wanted)", "downloads": "\(chosen.count)"])
     return forgotten
+  }
+}
+
+extension Holding {
+  /// The folder that ``path`` is in.
+  fileprivate var folder: String {
+    let parts = path.split(separator: "/").dropLast()
+    return "/" + parts.joined(separator: "/")
   }
 }

@@ -36,6 +36,8 @@ public struct ManifestReport: Sendable {
   public let isOwn: Bool
   /// Ours: aliases that may pull it, or `all`. A peer's: nil.
   public let audience: [String]?
+  /// Ours: whether its files are still there, as far as it was looked at. A peer's: nil.
+  public let state: SourceState?
 }
 
 /// What `pull` is asked to fetch.

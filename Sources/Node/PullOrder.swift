@@ -32,7 +32,9 @@ struct PullDestination: Hashable, Sendable {
     directory = request.directory
     only = request.only
     for pattern in only {
-      do { _ = try GlobPattern(pattern) } catch { throw NodeError(.usage, "“\(pattern)” is no pattern: \(error.reason)") }
+      do { _ = try GlobPattern(pattern) } catch {
+        throw NodeError(.usage, "“\(pattern)” is no pattern: \(error.reason)", hint: "for example: --only '*.safetensors'")
+      }
     }
   }
 

@@ -93,18 +93,33 @@ extension Node {
     if await puller.isAbandoned { return await discard(abandoned: puller) }
     // The next start goes on with it.
     if await puller.isLeftPlacing { return }
-    guard await puller.isHopeless, await puller.hasNothing else {
+    let isOver = await puller.isHopeless || error is CancellationError
+    let row = try? await context.database.transfer(id)
+    guard isOver, await isEmpty(puller, row) else {
       try? await context.database.setTransferState(id, .waiting, reason: Self.reason(of: error))
       return
     }
     do {
-      if let site = await puller.site { try await context.threads.folders.run { try site.partial.discard() } }
+      if let site = await puller.site {
+        try await context.threads.folders.run { try site.partial.discard() }
+      } else if let row, !row.plan.isEmpty {
+        // It ended before it had opened what an earlier attempt, or it itself, had made.
+        try await context.threads.folders.run { try PartialFolder.discard(PlacementPlan(decoding: row.plan)) }
+      }
       try await context.database.deleteTransfer(id)
     } catch {
       // The record stays, and says where the rest is.
       try? await context.database.setTransferState(id, .waiting)
       context.logger.error("a transfer was not removed", metadata: ["id": "\(puller.transfer.hex)", "error": "\(error)"])
     }
+  }
+
+  /// Whether no verified byte would be lost with the folder: of this attempt, or of one before that was not opened yet.
+  private func isEmpty(_ puller: Puller, _ row: TransferRow?) async -> Bool {
+    guard await puller.hasNothing, row?.state != .placing else { return false }
+    guard let row, await puller.site == nil else { return true }
+    guard let there = try? await waiting(row) else { return false }
+    return there.bytes == 0
   }
 
   private func retire(_ puller: Puller) async {

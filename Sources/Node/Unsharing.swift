@@ -10,8 +10,10 @@ extension Node {
   /// - Parameters:
   ///   - reference: `NAME` or `NAME@vN`.
   ///   - from: aliases, or `all` for the word that stands for every peer; empty: the version is withdrawn.
-  /// - Returns: the versions that this changed.
-  public func unshare(_ reference: String, from aliases: [String] = []) async throws -> (name: String, versions: [UInt64]) {
+  /// - Returns: the versions that this changed, and who may have one of them still: aliases, or `all`.
+  public func unshare(
+    _ reference: String, from aliases: [String] = []
+  ) async throws -> (name: String, versions: [UInt64], audience: [String]) {
     let parsed = try read(reference: reference)
     guard parsed.peer == nil else {
       throw NodeError(
@@ -19,14 +21,19 @@ extension Node {
         hint: "what is shared from here: pawl ls; to drop a download from the records: pawl forget \(parsed)")
     }
     let name = parsed.name.text
-    guard aliases.isEmpty else { return (name, try await cut(aliases, outOf: parsed)) }
+    guard aliases.isEmpty else {
+      let versions = try await cut(aliases, outOf: parsed)
+      var left: Set<String> = []
+      for version in versions { left.formUnion(try await audience(of: name, version: version)) }
+      return (name, versions.map { UInt64($0) }, left.contains(Self.everyone) ? [Self.everyone] : left.sorted())
+    }
     let withdrawn = try await context.database.withdraw(name: name, version: parsed.version)
     guard !withdrawn.isEmpty else { throw await nothingShared(parsed) }
     for server in servers.values { await server.withdraw(withdrawn.map(\.digest)) }
-    return (name, withdrawn.map { UInt64($0.version) })
+    return (name, withdrawn.map { UInt64($0.version) }, [])
   }
 
-  private func cut(_ aliases: [String], outOf reference: ArtifactReference) async throws -> [UInt64] {
+  private func cut(_ aliases: [String], outOf reference: ArtifactReference) async throws -> [ArtifactVersion] {
     var members: [Audience.Member] = []
     for alias in aliases { members.append(alias == Self.everyone ? .all : .peer(try await peer(alias: alias).id)) }
     let name = reference.name.text
@@ -39,7 +46,7 @@ extension Node {
         }
         await server.withdraw(lost)
       }
-      return versions.map { UInt64($0.version) }
+      return versions.map(\.version)
     case .notOffered: throw await nothingShared(reference)
     case .notMembers:
       throw NodeError(
@@ -49,7 +56,7 @@ extension Node {
       let open = versions.map { "\(name)@v\($0)" }.joined(separator: ", ")
       throw NodeError(
         .conflict, "\(open) is shared with every peer, and \(aliases.joined(separator: ", ")) cannot be left out of that",
-        hint: "`pawl unshare \(reference) --from all` ends that; then share it with those who may have it")
+        hint: "`pawl unshare \(reference) --from all` ends that for everyone not named; then the same command again")
     }
   }
 }

@@ -85,7 +85,11 @@ struct Destination {
       throw .destination(number, path)
     }
     try make(parent)
-    if mkdir(path, 0o777) != 0, errno != EEXIST { throw .destination(errno, path) }
+    if mkdir(path, 0o777) != 0, errno != EEXIST {
+      // The parent is there: a file system that takes no folders, such as /proc.
+      guard errno != ENOENT else { throw StoreError(.notAFolder, path, detail: "no folder can be made there") }
+      throw .destination(errno, path)
+    }
   }
 
   func absolute(_ target: String) -> String { PlacementPlan.join(path, target) }

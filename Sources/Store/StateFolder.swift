@@ -85,6 +85,10 @@ public final class StateFolder: Sendable {
     if mkdir(path, 0o700) == 0 || errno == EEXIST { return }
     guard errno == ENOENT, case let parent = Beneath.split(path).folder, !parent.isEmpty else { throw .state(errno, path) }
     try makeFolders(parent)
-    if mkdir(path, 0o700) != 0, errno != EEXIST { throw .state(errno, path) }
+    if mkdir(path, 0o700) != 0, errno != EEXIST {
+      // The parent is there: a file system that takes no folders, such as /proc.
+      guard errno != ENOENT else { throw StoreError(.noHome, path, detail: "no folder can be made there") }
+      throw .state(errno, path)
+    }
   }
 }

@@ -155,6 +155,9 @@ public struct Grant: Sendable {
 
 /// Why a request is not granted, or not to its end.
 public enum DenyReason: String, Hashable, Sendable {
+  /// Room for the word of a later version.
+  static let maximumBytes = 64
+
   /// Not there, or not for the asker: the two look alike.
   case notFound
   /// A file is no longer what was published.
@@ -199,7 +202,7 @@ public struct Deny: Hashable, Sendable {
     request = try fields.integer("req")
     transfer = try fields.id("transfer")
     // A reason of a later version says at least that it is not now: what was fetched is kept, and asking again is bounded.
-    reason = DenyReason(rawValue: try fields.text("reason", atMost: 64)) ?? .busy
+    reason = DenyReason(rawValue: try fields.text("reason", atMost: DenyReason.maximumBytes)) ?? .busy
     if fields.has("path") {
       guard let path = try? SafePath(try fields.text("path", atMost: SafePath.maximumBytes)) else {
         throw ControlError(.malformed)

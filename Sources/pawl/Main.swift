@@ -37,6 +37,10 @@ enum Main {
       return API.ExitCode.usage.rawValue
     }
     let message = Pawl.fullMessage(for: error)
+    if code.isSuccess, let failure = UsageError.unaskedHelp(arguments) {
+      if UsageError.isJSON(arguments) { Terminal.out(Lines.failure(failure)) } else { Terminal.error(failure.text) }
+      return API.ExitCode.usage.rawValue
+    }
     if code.isSuccess {
       Terminal.out(message)
     } else if !message.isEmpty {

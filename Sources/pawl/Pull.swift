@@ -26,7 +26,8 @@ struct Pull: ClientCommand {
   @Option(help: ArgumentHelp("Only files whose path matches, like '*.safetensors'. May be repeated.", valueName: "glob"))
   var only: [String] = []
 
-  @Option(help: ArgumentHelp("A further source. May be repeated.", valueName: "peer"))
+  // Understood, so that the node can say that it is not possible yet.
+  @Option(help: .hidden)
   var from: [String] = []
 
   @Option(
@@ -69,6 +70,9 @@ struct Pull: ClientCommand {
 
 /// How a pull is shown to people.
 enum PullReport {
+  /// Less than this says how long the asking took, and nothing of the network.
+  private static let ratedBytes: UInt64 = 1_000_000
+
   static func lines(_ result: PullResult) -> [String] {
     var lines = ["\(TerminalText.escape(result.artifact))@v\(result.version) is in \(TerminalText.escape(result.path))"]
     lines += result.skipped.map { "  left alone, something different is there: \(TerminalText.escape($0))" }
@@ -85,7 +89,7 @@ enum PullReport {
       line += ", all of it was there already"
     } else {
       line += " in \(Units.duration(result.seconds))"
-      if result.seconds > 0, result.bytesTransferred > 0 {
+      if result.seconds > 0, result.bytesTransferred >= Self.ratedBytes {
         line += " (\(Units.rate(UInt64(Double(result.bytesTransferred) / result.seconds))))"
       }
       if result.bytesTransferred < result.bytes { line += ", of which \(Units.bytes(result.bytesTransferred)) travelled now" }

@@ -94,16 +94,24 @@ struct Unshare: ClientCommand {
       valueName: "peer"))
   var from: [String] = []
 
+  @Argument(help: .hidden)
+  var extra: [String] = []
+
   @OptionGroup var output: OutputOptions
+
+  func validate() throws { try ExtraArguments.refuse(extra, afterUnsharing: artifact) }
 
   func perform() throws {
     try ask(.unshare(UnshareRequest(artifact: artifact, from: from))) { (result: UnshareResult) in
       let versions = result.versions.map { "v\($0)" }.joined(separator: ", ")
       let names = result.from.map { $0 == ShareRequest.everyone ? "every peer" : TerminalText.escape($0) }
       let what = names.isEmpty ? "withdrawn" : "no longer shared with \(names.joined(separator: ", "))"
-      return Report(
-        ["\(TerminalText.escape(result.artifact)) \(versions) \(what)"],
-        remarks: ["what peers have pulled already stays with them"])
+      var remarks = ["what peers have pulled already stays with them"]
+      if !names.isEmpty {
+        let left = result.audience.map { $0 == ShareRequest.everyone ? "every peer" : TerminalText.escape($0) }
+        remarks.insert(left.isEmpty ? "now for nobody" : "still for \(left.joined(separator: ", "))", at: 0)
+      }
+      return Report(["\(TerminalText.escape(result.artifact)) \(versions) \(what)"], remarks: remarks)
     }
   }
 }

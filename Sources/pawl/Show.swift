@@ -41,6 +41,9 @@ enum ShowReport {
     if let audience = result.audience {
       facts.append(("for", audience.isEmpty ? "nobody yet" : audience.map { TerminalText.escape($0) }.joined(separator: ", ")))
     }
+    if let state = result.state, state != .current {
+      facts.append(("state", "\(state.rawValue): it cannot be pulled; share it again, or withdraw it with pawl unshare"))
+    }
     if verbose { facts.append(("chunk", Units.bytes(result.chunk))) }
     return ["\(TerminalText.escape(result.artifact))@v\(result.version)"] + Table.facts(facts) + [""] + files(result.files)
       + (result.folders ?? []).map { "  \(TerminalText.escape($0))/" }
@@ -62,6 +65,7 @@ enum ShowReport {
       let space = String(repeating: " ", count: max(0, pathColumns - TerminalText.width(paths[index])))
       let room = String(repeating: " ", count: sizeColumns - TerminalText.width(sizes[index]))
       var kind = TerminalText.escape(file.kind)
+      if ["pickle", "pytorch"].contains(file.kind) { kind += ", loading it can run code" }
       if file.executable { kind += ", executable" }
       var lines = [
         "  \(paths[index])\(space)  \(room)\(sizes[index])  \(kind)", "    SHA-256 \(file.sha256)  AutoV2 \(file.autoV2)",

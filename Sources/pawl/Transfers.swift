@@ -51,6 +51,7 @@ struct Forget: ClientCommand {
       For files that you have moved, changed or deleted on purpose.
         pawl forget anime-lora             every version, whoever published it
         pawl forget studio/anime-lora@v2   one version of studio's
+        pawl forget anime-lora --path old  only the copy in the folder old
       """)
 
   @Argument(
@@ -58,10 +59,15 @@ struct Forget: ClientCommand {
       "NAME, all versions, or NAME@vN; with PEER/ only what that peer published.", valueName: "[peer/]name[@vN]"))
   var artifact: String
 
+  @Option(
+    help: ArgumentHelp("Only the copy that was pulled to this folder, or lies at this path. (default: all)", valueName: "dir"))
+  var path: String?
+
   @OptionGroup var output: OutputOptions
 
   func perform() throws {
-    try ask(.forget(ForgetRequest(artifact: artifact))) { (result: ForgetResult) in
+    let place = try path.map { try PathArgument.absolute($0, naming: "the place to forget") }
+    try ask(.forget(ForgetRequest(artifact: artifact, path: place))) { (result: ForgetResult) in
       Report(
         result.forgotten.map { download in
           let name = "\(TerminalText.escape(download.publisher))/\(TerminalText.escape(download.artifact))@v\(download.version)"

@@ -35,7 +35,37 @@ enum UsageError {
     let lines = Pawl.fullMessage(for: error).split(separator: "\n").map(String.init)
     // The parser's own words for it, between quotes: `See 'pawl pull --help' for more information.`
     let help = lines.last.flatMap { $0.split(separator: "'").dropFirst().first }.map(String.init) ?? "pawl --help"
-    return Failure(.usage, Pawl.message(for: error), hint: "see: \(help)")
+    return Failure(.usage, plain(Pawl.message(for: error)), hint: "see: \(help)")
+  }
+
+  /// The failure behind a help text that nobody asked for: a group of verbs without one of them, or `help` for no verb.
+  static func unaskedHelp(_ arguments: [String]) -> Failure? {
+    let words = arguments.filter { !$0.hasPrefix("-") }
+    let isAsked = arguments.contains { ["--help", "-h", "--version"].contains($0) }
+    guard !isAsked, let first = words.first else { return nil }
+    guard first == "help" else {
+      return Failure(.usage, "pawl \(first) needs a verb of its own", hint: "see: pawl \(first) --help")
+    }
+    var group: any ParsableCommand.Type = Pawl.self
+    for word in words.dropFirst() {
+      guard let next = group.configuration.subcommands.first(where: { $0.configuration.commandName == word }) else {
+        let habit = habits[word.lowercased()].map { "did you mean pawl \($0)? " } ?? ""
+        return Failure(
+          .usage, "pawl has no verb “\(TerminalText.escape(word))”", hint: "\(habit)list them with: pawl --help")
+      }
+      group = next
+    }
+    return nil
+  }
+
+  /// The parser's sentence as the other errors are written: `Missing expected argument …`, `The value … is invalid for …`.
+  private static func plain(_ message: String) -> String {
+    var text = message.replacing(". Please provide", with: "; write")
+    if text.hasSuffix(".") { text.removeLast() }
+    let start = text.prefix(2)
+    // Not a word in capitals, such as the name of a variable.
+    guard let first = start.first, let second = start.last, first.isUppercase, second.isLowercase else { return text }
+    return first.lowercased() + text.dropFirst()
   }
 
   /// What people see: the error, how the verb is used, and where to read on.

@@ -21,7 +21,7 @@ import Testing
         artifact: "studio/lora@v1", directory: "/tmp", only: ["*.safetensors"], from: ["office"], conflict: .rename,
         verify: true)),
     .check(CheckRequest(artifact: "lora", readData: true)), .check(CheckRequest()), .transfers,
-    .cancel(CancelRequest(id: "1a2b")), .forget(ForgetRequest(artifact: "studio/lora@v2")),
+    .cancel(CancelRequest(id: "1a2b")), .forget(ForgetRequest(artifact: "studio/lora@v2", path: "/a")),
     .peerAddress(PeerAddressRequest(peer: "studio")), .peerAddress(PeerAddressRequest(peer: "studio", add: "[::1]:7411")),
     .peerAddress(PeerAddressRequest(peer: "studio", remove: "a:1")), .tickets(TicketsRequest()),
     .tickets(TicketsRequest(revoke: "1a2b")),

@@ -25,6 +25,20 @@ import Testing
     #expect((Failure.translating(StoreError(.sourceChanged, "/a", detail: "x")) as? Failure)?.exit == 13)
   }
 
+  @Test func whatIsWrongWithPulledAndOwnFilesHasAHintForEach() {
+    func file(_ publisher: String?, _ artifact: String, _ state: CheckResult.State) -> CheckResult.File {
+      .init(artifact: artifact, version: 1, publisher: publisher, path: "/a", size: 1, sha256: nil, state: state)
+    }
+    func hint(_ files: CheckResult.File...) -> String { CheckHint.text(CheckResult(files: files)) }
+    #expect(hint(file("studio", "lora", .missing)) == "pull it again, or drop it from the records: pawl forget studio/lora")
+    #expect(hint(file("studio", "lora", .changed)).hasPrefix("pull it again with --conflict overwrite, or drop"))
+    #expect(hint(file("studio", "lora", .missing), file("studio", "vae", .missing)).hasSuffix("pawl forget PEER/NAME"))
+    let own = hint(file(nil, "lora", .changed), file("studio", "vae", .verified))
+    #expect(own.contains("pawl unshare NAME@vN") && !own.contains("forget"))
+    let both = hint(file(nil, "lora", .changed), file("studio", "vae", .missing))
+    #expect(both.contains("pawl forget studio/vae") && both.contains("pawl unshare NAME@vN"))
+  }
+
   @Test func theNewVerbsReachTheirBackend() async throws {
     try await Running.with { _, path, loop in
       let client = try await TestClient(path, on: loop)

@@ -8,8 +8,10 @@ import Testing
 @Suite(.timeLimit(.minutes(3))) struct CancelTests {
   private static let megabyte = 1 << 20
 
-  /// A pull from studio to laptop that never ends, since all that comes is spoilt on its way.
+  /// A pull from studio to laptop that never ends, since all that comes is spoilt on its way; `beginning`: but for the first
+  /// two megabytes, of which something is verified.
   private func withEndlessPull(
+    beginning: Bool = false,
     _ body: @Sendable (House, _ studio: RunningNode, _ laptop: RunningNode, Task<PullSummary, any Error>) async throws -> Void
   ) async throws {
     try await withHouse { house in
@@ -23,7 +25,8 @@ import Testing
       // Known beforehand, so that the manifest need not come over the spoilt connection.
       _ = try await laptop.node.show("studio/art")
       await meddler.lay { place, bytes in
-        if place.purpose == 3, !place.isFromDialler { bytes[bytes.count / 2] ^= 1 }
+        let isBeginning = beginning && place.number == 0 && place.offset + bytes.count < 2 * Self.megabyte
+        if place.purpose == 3, !place.isFromDialler, !isBeginning { bytes[bytes.count / 2] ^= 1 }
         return .pass
       }
       let (phases, phase) = AsyncStream.makeStream(of: Void.self)
@@ -36,6 +39,11 @@ import Testing
       for await _ in phases { break }
       try await eventually("it has its folder", on: house.loop) {
         try await laptop.node.transfers().first?.partial.map { _ in !house.tree("in").isEmpty } ?? false
+      }
+      if beginning {
+        try await eventually("something is verified", on: house.loop) {
+          try await laptop.node.transfers().first.map { $0.bytes > 0 } ?? false
+        }
       }
       try await body(house, studio, laptop, pull)
     }
@@ -62,8 +70,20 @@ import Testing
     }
   }
 
-  @Test func aPullThatWasInterruptedSaysWhereItIsAndCanBeCanceledLater() async throws {
+  @Test func aPullThatWasInterruptedBeforeAnythingWasVerifiedLeavesNothing() async throws {
     try await withEndlessPull { house, _, laptop, pull in
+      pull.cancel()
+      _ = await pull.result
+      #expect(house.tree("in") == [])
+      let rows = try await laptop.node.context.database.transfers()
+      #expect(rows == [])
+      let asked = PullCommand(reference: "studio/art", directory: "\(house.path)/in")
+      #expect(await laptop.node.leftover(of: asked) == nil)
+    }
+  }
+
+  @Test func aPullThatWasInterruptedSaysWhereItIsAndCanBeCanceledLater() async throws {
+    try await withEndlessPull(beginning: true) { house, _, laptop, pull in
       let asked = PullCommand(reference: "studio/art", directory: "\(house.path)/in")
       #expect(await laptop.node.leftover(of: asked) == nil, "it runs")
       pull.cancel()
@@ -86,7 +106,7 @@ import Testing
   }
 
   @Test func aCancelThatACrashCutShortIsStillKnownAndNoPullTakesItUp() async throws {
-    try await withEndlessPull { house, _, laptop, pull in
+    try await withEndlessPull(beginning: true) { house, _, laptop, pull in
       pull.cancel()
       _ = await pull.result
       let row = try #require(try await laptop.node.context.database.transfers().first)

@@ -29,6 +29,22 @@ import Testing
     }
   }
 
+  @Test func oneCopyOfSeveralIsForgottenAndTheOthersStay() async throws {
+    try await withHouse { house in
+      let (studio, laptop) = (try await house.start("studio"), try await house.start("laptop"))
+      try await house.pair(studio, laptop)
+      _ = try await studio.share(try house.file("lora.txt", Array("a".utf8)), to: ["laptop"])
+      for place in ["one", "two", "three"] { _ = try await laptop.pull("studio/lora.txt", into: "\(house.path)/\(place)") }
+      let forgotten = try await laptop.node.forget("studio/lora.txt", at: "\(house.path)/one")
+      #expect(forgotten.map(\.path) == ["\(house.path)/one/lora.txt"])
+      let exact = try await laptop.node.forget("lora.txt", at: "\(house.path)/two/lora.txt")
+      #expect(exact.map(\.path) == ["\(house.path)/two/lora.txt"])
+      let nowhere = try await nodeError { _ = try await laptop.node.forget("lora.txt", at: "\(house.path)/one") }
+      #expect(nowhere.code == .notFound && nowhere.hint?.contains("\(house.path)/three/lora.txt") == true)
+      #expect(try await laptop.node.check(nil, readData: false) { _, _ in }.map(\.path) == ["\(house.path)/three/lora.txt"])
+    }
+  }
+
   @Test func twoPublishersOfOneNameAreToldApart() async throws {
     try await withHouse { house in
       let laptop = try await house.start("laptop")

@@ -89,6 +89,18 @@ import Testing
       ])
   }
 
+  @Test func whatCanRunCodeAndWhatCannotBePulledIsSaid() {
+    let digest = String(repeating: "ab", count: 32)
+    let lines = ShowReport.lines(
+      ShowResult(
+        artifact: "lora", version: 2, digest: digest, publisher: .init(node: digest, alias: "studio", isSelf: true),
+        created: 1_795_234_920, note: "", bytes: 1_000, chunk: 1 << 20,
+        files: [.init(path: "a.ckpt", size: 1_000, kind: "pytorch", sha256: digest)], state: .gone), now: 1_795_235_100,
+      verbose: false)
+    #expect(lines.contains("  a.ckpt  1.0 kB  pytorch, loading it can run code"))
+    #expect(lines.contains { $0.contains("gone: it cannot be pulled") })
+  }
+
   @Test func emptyFoldersAreShownBehindTheFiles() {
     let digest = String(repeating: "ab", count: 32)
     let lines = ShowReport.lines(

@@ -11,12 +11,35 @@ import Testing
     ["peer", "rename", "one"], ["peer", "address"], ["peer", "address", "a", "add"], ["cancel"], ["forget"],
     ["tickets", "revoke"], ["tickets", "burn"], ["status", "--loud"], ["share"], ["join", "a", "b"],
     ["share", "a", "--only-this", "--all-versions"], ["share", "a", "--all-versions"],
+    ["peer"], ["help", "nope"], ["invite", "--expires", "15"], ["help", "peer", "nope"],
   ])
   func aCommandLineThatMakesNoSenseExitsWith2(_ arguments: [String]) async throws {
     let outcome = try await run(arguments)
     #expect(outcome.exit == 2)
     #expect(outcome.out.isEmpty)
     #expect(outcome.error.hasPrefix("pawl: "))
+  }
+
+  /// The words of the argument parser, and what it leaves behind of an option that it does not know.
+  @Test(
+    arguments: [
+      (["share", "src/lora", "-o", "x"], "unknown option '-o'"), (["pull", "a/b", "--to", "dst"], "unknown option '--to'"),
+      (["pull"], "missing expected argument"), (["pull", "a/b", "--conflict", "burn"], "the value 'burn' is invalid"),
+      (["unshare", "aud", "laptop"], "pawl unshare aud --from laptop"), (["help", "nope"], "pawl has no verb “nope”"),
+      (["peer"], "pawl peer --help"), (["invite", "--expires", "15"], "write 90s, 15m or 2h"),
+    ] as [([String], String)])
+  func aUsageErrorNamesWhatIsWrong(_ arguments: [String], _ words: String) async throws {
+    let outcome = try await Command.run(arguments, home: Self.nowhere)
+    #expect(outcome.exit == 2)
+    #expect(outcome.error.contains(words))
+    #expect(outcome.error.contains("--help"))
+  }
+
+  @Test func helpThatIsAskedForIsNoError() async throws {
+    for arguments in [["help"], ["help", "pull"], ["help", "peer", "rename"], ["peer", "--help"], []] {
+      let outcome = try await Command.run(arguments, home: Self.nowhere)
+      #expect(outcome.exit == 0 && outcome.error.isEmpty, "\(arguments)")
+    }
   }
 
   @Test func withJSONAUsageErrorIsAnErrorLine() async throws {
