@@ -4,8 +4,9 @@ internal import Store
 
 /// What one peer may take of what all share.
 extension Peer {
-  /// Questions of one peer that may wait for their answers: as many as an honest one has under way (``ReplyDesk/maximumWaiting``).
-  static let maximumQueries = 64
+  /// Questions of one peer that may wait for their answers. A node of ours has 64 under way (``ReplyDesk/maximumWaiting``); after a link
+  /// was down, those of its commands that gave up meanwhile arrive together with the new ones.
+  static let maximumQueries = 512
 
   /// The link with its place among the descriptors; nil: there is none. A peer's second link and those that follow have half of them
   /// between them, so that they keep nobody's first one out.

@@ -125,8 +125,7 @@ actor Puller {
     let open = streams
     streams = [:]
     for stream in open.values { startTask { await stream.close() } }
-    for resume in parked { resume() }
-    parked = []
+    wakeParked()
   }
 
   /// The peer is needed no longer.
@@ -259,9 +258,8 @@ actor Puller {
   /// and gone since the grant, and with them whose turn it is.
   private func openWhatIsMissing() async {
     guard !unopened.isEmpty, let address = await peer.pullerDials else { return }
-    let missing = unopened
-    unopened = [:]
-    for (connection, key) in missing { startTask { await self.dial(address, connection, key) } }
+    defer { unopened = [:] }
+    for (connection, key) in unopened { startTask { await self.dial(address, connection, key) } }
   }
 
   private func dial(_ address: SocketAddress, _ connection: ConnectionID, _ key: SecretBox) async {
@@ -344,9 +342,8 @@ actor Puller {
   }
 
   private func wakeParked() {
-    let woken = parked
-    parked = []
-    for resume in woken { resume() }
+    defer { parked = [] }
+    for resume in parked { resume() }
   }
 
   private func work(on frame: Frame, _ ticket: FrameTicket) {

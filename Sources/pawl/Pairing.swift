@@ -6,7 +6,7 @@ struct Invite: ClientCommand {
   static let configuration = CommandConfiguration(
     commandName: "invite", abstract: "Make a ticket that lets one new peer join.",
     discussion: """
-      Prints the ticket, one line, on standard output, then waits until it is used or expires. Ctrl-C withdraws it.
+      Prints the ticket, one line, on standard output, then waits until it is used or expires. Ctrl-C withdraws it. \
       Send it over a channel you trust: whoever has it first is the peer.
       """)
 

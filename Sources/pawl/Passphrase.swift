@@ -20,10 +20,10 @@ struct ChangePassphrase: AsyncParsableCommand {
     commandName: "passphrase",
     abstract: "Set, change or remove the passphrase that the node's keys are sealed with.",
     discussion: """
-      Without a passphrase the key of all that is stored lies in a file beside it: whoever copies the folders can be this
+      Without a passphrase the key of all that is stored lies in a file beside it: whoever copies the folders can be this \
       node. With one, a copy opens nothing without the passphrase. It cannot be recovered.
 
-      The node must not run. At a terminal it asks. Elsewhere standard input has two lines: the current passphrase (an
+      The node must not run. At a terminal it asks. Elsewhere standard input has two lines: the current passphrase (an \
       empty line if there is none) and the new one (an empty line removes it). The options give the current one.
       """)
 

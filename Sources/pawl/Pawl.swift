@@ -13,7 +13,7 @@ struct Pawl: AsyncParsableCommand {
         pawl share ./my-lora --to laptop        publish a file or folder
         pawl pull studio/my-lora -o ./models    (the teammate) fetches it
 
-      PAWL_HOME says which node is meant, if there are several.
+      PAWL_HOME says which node is meant, if there are several. \
       The help of a verb names the environment variable of an option in brackets.
       """,
     version: Version.program,

@@ -8,7 +8,7 @@ struct Pull: ClientCommand {
   static let configuration = CommandConfiguration(
     commandName: "pull", abstract: "Fetch an artifact from a peer, verify it, place it.",
     discussion: """
-      A folder becomes DIR/NAME/…, a single file DIR/<file name>; the final name appears only when everything is whole and
+      A folder becomes DIR/NAME/…, a single file DIR/<file name>; the final name appears only when everything is whole and \
       verified. Interrupted, the same command resumes where it was.
       """)
 

@@ -6,10 +6,10 @@ struct Share: ClientCommand {
   static let configuration = CommandConfiguration(
     commandName: "share", abstract: "Publish a file or folder as the next version of an artifact.",
     discussion: """
-      Prints NAME@vN and the artifact digest. The files are read where they lie; nothing is copied. Contents that are published
+      Prints NAME@vN and the artifact digest. The files are read where they lie; nothing is copied. Contents that are published \
       already stay the version that they are, unless they come with another note.
 
-      Left out of a folder, and named, are .git, .env, .env.*, .DS_Store, .tmp* and __pycache__; a path that is given is taken
+      Left out of a folder, and named, are .git, .env, .env.*, .DS_Store, .tmp* and __pycache__; a path that is given is taken \
       whatever its name, and followed if it is a link. Empty folders are carried.
       """)
 
@@ -30,11 +30,11 @@ struct Share: ClientCommand {
 
   @Flag(
     help: """
-      Take links to files of the same folder, and, in a snapshot of a Hugging Face cache, to its blobs. (also: PAWL_FOLLOW=1)
+      Take links to files of the same folder, and, in a snapshot of a Hugging Face cache, to its blobs. [PAWL_FOLLOW]
       """)
   var follow = false
 
-  @Flag(help: "Leave nothing out because of its name. (also: PAWL_ALL=1)")
+  @Flag(help: "Leave nothing out because of its name. [PAWL_ALL]")
   var all = false
 
   @Flag(help: "Begin with nobody; a new version begins with the audience of the one before otherwise.")

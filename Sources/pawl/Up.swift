@@ -10,13 +10,13 @@ struct Up: AsyncParsableCommand {
     discussion: """
       The first run creates the identity. When it is ready it prints one line:
         ready <node id> listening <host>:<port>
-      SIGTERM and Ctrl-C end it cleanly, and so does the end of the terminal that it was started at. SIGHUP otherwise makes it
-      read its configuration again: log and name count at once, the rest at the next start. Options may stand in the environment (PAWL_LISTEN, PAWL_NAME, PAWL_LOG,
-      PAWL_PASSPHRASE_FILE, PAWL_PASSPHRASE_COMMAND) or in config.yaml (listen, name, log, passphrase-file,
+      SIGTERM and Ctrl-C end it cleanly, and so does the end of the terminal that it was started at. SIGHUP otherwise makes it \
+      read its configuration again: log and name count at once, the rest at the next start. Options may stand in the environment (PAWL_LISTEN, PAWL_NAME, PAWL_LOG, \
+      PAWL_PASSPHRASE_FILE, PAWL_PASSPHRASE_COMMAND) or in config.yaml (listen, name, log, passphrase-file, \
       passphrase-command); the command line comes first, then the environment, then the file.
 
-      If the state database is missing, empty or damaged and the identity was used with one, it exits with 1 and changes
-      nothing: restore the database from a backup, or begin anew with --new-state, which stands on the command line alone
+      If the state database is missing, empty or damaged and the identity was used with one, it exits with 1 and changes \
+      nothing: restore the database from a backup, or begin anew with --new-state, which stands on the command line alone \
       and sets a damaged database aside.
 
       If a passphrase is set (pawl passphrase), it is read from the file or the command, or asked for at the terminal.

@@ -6,7 +6,7 @@ struct Verify: ClientCommand {
   static let configuration = CommandConfiguration(
     commandName: "verify", abstract: "Show the safety number of a peer, to compare it with them.",
     discussion: """
-      If a node came that seems to be the peer under new keys, both are shown, and nothing is exchanged with either until you
+      If a node came that seems to be the peer under new keys, both are shown, and nothing is exchanged with either until you \
       decide with --accept-new or --keep-old.
       """)
 
