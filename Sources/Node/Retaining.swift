@@ -60,10 +60,10 @@ extension Node {
   private func retainTransfers(ranSeconds: UInt64) async throws {
     let idle = try await context.database.noteIdleTransfers(now: context.now, ranSeconds: ranSeconds)
     for row in try await context.database.transfersWithoutVolume() {
-      guard let plan = try? PlacementPlan(decoding: row.plan) else { continue }
-      if let volume = try await context.threads.files.run({ PartialFolder.volume(of: plan) }) {
-        try await context.database.setVolume(of: row.id, volume)
+      let volume = try await context.threads.files.run {
+        (try? PlacementPlan(decoding: row.plan)).flatMap { PartialFolder.volume(of: $0) }
       }
+      if let volume { try await context.database.setVolume(of: row.id, volume) }
     }
     for transfer in idle where transfer.isNew {
       let warning = try await warning(of: transfer)
@@ -82,9 +82,9 @@ extension Node {
     var left: String?
     if !row.plan.isEmpty {
       do {
-        let plan = try PlacementPlan(decoding: row.plan)
         switch try await context.threads.folders.run({
-          try PartialFolder.retire(plan, shortID: String(id.hex.prefix(8)), volume: transfer.volume)
+          try PartialFolder.retire(
+            PlacementPlan(decoding: row.plan), shortID: String(id.hex.prefix(8)), volume: transfer.volume)
         }) {
         case .removed(let foreign): left = foreign
         case .gone: break
