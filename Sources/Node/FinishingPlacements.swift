@@ -37,6 +37,8 @@ extension Node {
           metadata: ["artifact": "\(row.reference)", "folder": "\(row.destination)", "error": "\(error)"])
       }
     }
+    // Revoked meanwhile, before this start, or while their disk was away.
+    await removeOrphanedPartials()
   }
 
   private func finishPlacement(_ row: TransferRow) async throws {

@@ -90,6 +90,8 @@ extension Node {
         case .gone: break
         // The record stays with it: nothing else knows of the folder.
         case .away: return
+        // It may be a disk in the place of another: whoever has it reads of it first.
+        case .moved(let volume): return try await context.database.setMovedVolume(of: transfer.id, volume)
         }
       } catch {
         // The record stays: it is all that knows of the folder.
