@@ -50,8 +50,8 @@ extension Node {
   }
 
   private func sweep() async throws {
-    while !isStopping, try await context.database.retireWithdrawn(now: context.now) > 0 {}
-    while !isStopping, try await context.database.retireManifests(now: context.now) > 0 {}
+    var sweep: RetentionSweep? = RetentionSweep()
+    while !isStopping, let next = sweep { sweep = try await context.database.sweep(next, now: context.now) }
     while !isStopping, try await context.database.shrink() > 0 {}
   }
 
