@@ -186,7 +186,10 @@ extension Node {
         hint: "see what became of it: pawl transfers; files that were placed go with: pawl forget \(name)")
     }
     defer { heldTransfers.remove(id) }
-    guard let row = try await context.database.transfer(id.bytes) else { return }
+    guard let row = try await context.database.transfer(id.bytes) else {
+      throw NodeError(
+        .conflict, "the pull of \(name) has ended meanwhile", hint: "files that were placed go with: pawl forget \(name)")
+    }
     // After a crash it is still known.
     try await context.database.setTransferState(id.bytes, .failed, reason: Self.canceled)
     if !row.plan.isEmpty {
