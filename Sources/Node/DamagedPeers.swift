@@ -43,7 +43,7 @@ extension Node {
   func revoke(_ damaged: DamagedPeer) async throws -> (peer: PeerSummary, transfersEnded: Int) {
     let revoked = try await context.database.revoke(damaged.row.id)
     damagedPeers[damaged.row.id] = nil
-    await discard(revoked)
+    await removeOrphanedPartials()
     context.logger.info("revoked", metadata: ["peer": "\(damaged.row.alias)"])
     return (damaged.summary(context.numbers), revoked?.transfers.count ?? 0)
   }

@@ -93,11 +93,12 @@ extension Node {
       {
         commits = [try machine.start(with: bundle, at: now).commit]
       }
-      guard let (row, revoked) = try await self.context.database.acceptClaim(on: peer.id, commits: commits, now: now) else {
+      guard let (row, _) = try await self.context.database.acceptClaim(on: peer.id, commits: commits, now: now) else {
         throw Self.noQuestion(alias)
       }
+      let pulls = self.pulls.values.filter { $0.peer.id == peer.id }
       _ = await self.shut(peer, because: NodeError(.notAllowed, "\(old) is another node now"))
-      await self.discard(revoked)
+      await self.removeOrphanedPartials(after: pulls)
       let successor = self.add(row: row, record: record, machine: machine)
       await successor.run()
       self.context.logger.info(

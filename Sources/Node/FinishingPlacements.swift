@@ -16,7 +16,7 @@ extension Node {
   /// Keeps others from taking these transfers up meanwhile. Before the first command comes.
   func holdPlacements() async {
     for row in (try? await context.database.transfers()) ?? [] where row.state == .placing {
-      if let id = TransferID(row.id), pulls[id] == nil { heldTransfers.insert(id) }
+      if let id = TransferID(row.id), pulls[id] == nil, heldTransfers.insert(id).inserted { heldPlacements.insert(id) }
     }
   }
 
@@ -24,23 +24,32 @@ extension Node {
   func finishPlacements() async {
     for row in (try? await context.database.transfers()) ?? [] where row.state == .placing {
       guard let id = TransferID(row.id), pulls[id] == nil, !isStopping else { continue }
-      heldTransfers.insert(id)
-      do { try await finishPlacement(row) } catch {
+      // Only one pass is at it: the start's and the first of retention come at the same time.
+      guard heldPlacements.remove(id) != nil || heldTransfers.insert(id).inserted else { continue }
+      defer { heldTransfers.remove(id) }
+      do {
+        // Another pass may have ended it since the list was read.
+        guard let row = try await context.database.transfer(row.id), row.state == .placing else { continue }
+        try await finishPlacement(row)
+      } catch {
         context.logger.warning(
           "a placement that was cut short could not be ended",
           metadata: ["artifact": "\(row.reference)", "folder": "\(row.destination)", "error": "\(error)"])
       }
-      heldTransfers.remove(id)
     }
+    // Revoked meanwhile, before this start, or while their disk was away.
+    await removeOrphanedPartials()
   }
 
   private func finishPlacement(_ row: TransferRow) async throws {
-    guard let known = try await context.database.manifest(row.digest), let plan = try? PlacementPlan(decoding: row.plan) else {
-      return try await context.database.setTransferState(row.id, .waiting)
-    }
     let isSameBoot = row.bootID == BootID.current()
-    let (manifest, recovery) = try await context.threads.folders.run {
-      (try Manifest(decoding: known.bytes.span), try PartialFolder.recover(plan, isSameBoot: isSameBoot))
+    let known = try await context.database.manifest(row.digest)
+    let recovered = try await context.threads.folders.run { () -> (Manifest, PlacementPlan, PlacementRecovery)? in
+      guard let known, let plan = try? PlacementPlan(decoding: row.plan) else { return nil }
+      return (try Manifest(decoding: known.bytes.span), plan, try PartialFolder.recover(plan, isSameBoot: isSameBoot))
+    }
+    guard let (manifest, plan, recovery) = recovered else {
+      return try await context.database.setTransferState(row.id, .waiting)
     }
     switch recovery {
     case .placed(let placed):

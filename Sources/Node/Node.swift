@@ -49,6 +49,8 @@ public actor Node {
   var damagedPeers: [NodeID: DamagedPeer] = [:]
   /// Transfers that nobody may take up now: their files are being placed, or removed.
   var heldTransfers: Set<TransferID> = []
+  /// Those of them whose placement nobody has begun to end yet.
+  var heldPlacements: Set<TransferID> = []
   var retaining = Retaining()
   let readBacks: ReadBackQueue
   var sourceLook = SourceLook()

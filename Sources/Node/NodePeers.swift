@@ -3,6 +3,7 @@ internal import EventLoop
 internal import Logging
 internal import Session
 internal import Store
+internal import Transfer
 
 /// What is known of a peer, for people and scripts.
 public struct PeerSummary: Sendable {
@@ -117,20 +118,35 @@ extension Node {
       if let damaged = self.damagedPeer(alias: alias) { return try await self.revoke(damaged) }
       let peer = try await self.peer(alias: alias)
       let summary = await peer.summary()
+      let pulls = self.pulls.values.filter { $0.peer.id == peer.id }
       let ended = await self.shut(peer, because: NodeError(.notAllowed, "\(summary.alias) was revoked"))
       let revoked = try await self.context.database.revoke(peer.id)
-      await self.discard(revoked)
+      await self.removeOrphanedPartials(after: pulls)
       self.context.logger.info("revoked", metadata: ["peer": "\(summary.alias)"])
       // Pulls that wait to be resumed end too, and those that run are among them, unless they only fetch a manifest.
       return (summary, ended.served + max(ended.pulls, revoked?.transfers.count ?? 0))
     }
   }
 
-  /// What was half fetched from a revoked peer is of no use any more.
-  func discard(_ revoked: Revoked?) async {
-    for transfer in revoked?.transfers ?? [] where !transfer.plan.isEmpty {
-      guard let plan = try? PlacementPlan(decoding: transfer.plan) else { continue }
-      await cleanUp { [context] in try? await context.threads.folders.run { try PartialFolder.discard(plan) } }
+  /// Removes what was half fetched from revoked peers, once nothing of these pulls is written or
+  /// placed any more. What somebody is at, or whose disk is away, stays on record for the next pass.
+  func removeOrphanedPartials(after pulls: [Puller] = []) async {
+    await cleanUp {
+      for puller in pulls { try? await puller.ended.value() }
+      for orphan in (try? await self.context.database.orphanedPartials()) ?? [] {
+        guard let id = TransferID(hex: orphan.transfer), self.pulls[id] == nil, self.heldTransfers.insert(id).inserted else {
+          continue
+        }
+        defer { self.heldTransfers.remove(id) }
+        do {
+          guard try await self.context.threads.folders.run({ try PartialFolder.discard(orphan) }) else { continue }
+          try await self.context.database.forgetOrphanedPartial(orphan.transfer)
+        } catch {
+          self.context.logger.warning(
+            "what was fetched from a revoked peer could not be removed",
+            metadata: ["folder": "\(orphan.path)", "error": "\(error)"])
+        }
+      }
     }
   }
 

@@ -73,7 +73,16 @@ struct PullSite: Sendable {
     let site: PullSite
     let record: [UInt8]?
     do {
-      let stored = try await context.threads.folders.run { try PlacementPlan(decoding: row.plan) }
+      let stored = try await context.threads.folders.run {
+        let stored = try PlacementPlan(decoding: row.plan)
+        guard PartialFolder.hasDestination(stored) else {
+          let id = TransferID(row.id)?.hex.prefix(8) ?? ""
+          throw NodeError(
+            .notFound, "\(row.destination) is not there, and it holds what was fetched of \(row.reference)",
+            hint: "attach its disk and run the same command again; to give that up: pawl cancel \(id)")
+        }
+        return stored
+      }
       // What lay there when the plan was made may have been removed or changed since.
       let plan = try await comparing(context) { try stored.judgedAgain($0) }
       (site, record) = try await context.threads.folders.run {

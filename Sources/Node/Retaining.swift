@@ -50,8 +50,8 @@ extension Node {
   }
 
   private func sweep() async throws {
-    while !isStopping, try await context.database.retireWithdrawn(now: context.now) > 0 {}
-    while !isStopping, try await context.database.retireManifests(now: context.now) > 0 {}
+    var sweep: RetentionSweep? = RetentionSweep()
+    while !isStopping, let next = sweep { sweep = try await context.database.sweep(next, now: context.now) }
     while !isStopping, try await context.database.shrink() > 0 {}
   }
 
@@ -60,10 +60,10 @@ extension Node {
   private func retainTransfers(ranSeconds: UInt64) async throws {
     let idle = try await context.database.noteIdleTransfers(now: context.now, ranSeconds: ranSeconds)
     for row in try await context.database.transfersWithoutVolume() {
-      guard let plan = try? PlacementPlan(decoding: row.plan) else { continue }
-      if let volume = try await context.threads.files.run({ PartialFolder.volume(of: plan) }) {
-        try await context.database.setVolume(of: row.id, volume)
+      let volume = try await context.threads.files.run {
+        (try? PlacementPlan(decoding: row.plan)).flatMap { PartialFolder.volume(of: $0) }
       }
+      if let volume { try await context.database.setVolume(of: row.id, volume) }
     }
     for transfer in idle where transfer.isNew {
       let warning = try await warning(of: transfer)
@@ -82,14 +82,16 @@ extension Node {
     var left: String?
     if !row.plan.isEmpty {
       do {
-        let plan = try PlacementPlan(decoding: row.plan)
         switch try await context.threads.folders.run({
-          try PartialFolder.retire(plan, shortID: String(id.hex.prefix(8)), volume: transfer.volume)
+          try PartialFolder.retire(
+            PlacementPlan(decoding: row.plan), shortID: String(id.hex.prefix(8)), volume: transfer.volume)
         }) {
         case .removed(let foreign): left = foreign
         case .gone: break
         // The record stays with it: nothing else knows of the folder.
         case .away: return
+        // It may be a disk in the place of another: whoever has it reads of it first.
+        case .moved(let volume): return try await context.database.setMovedVolume(of: transfer.id, volume)
         }
       } catch {
         // The record stays: it is all that knows of the folder.

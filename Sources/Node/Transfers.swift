@@ -179,14 +179,21 @@ extension Node {
   /// Ends the pull if it runs, and removes what is there of it.
   private func abandon(_ id: TransferID, named name: String) async throws {
     if let puller = pulls[id] { return try await abandon(puller) }
-    guard let row = try await context.database.transfer(id.bytes) else { return }
-    // From here on no pull takes it up, and after a crash it is still known.
+    // From here on no pull takes it up, and nobody else places or removes it.
+    guard heldTransfers.insert(id).inserted else {
+      throw NodeError(
+        .conflict, "what was fetched of \(name) is getting its final name, or being removed, at this moment",
+        hint: "see what became of it: pawl transfers; files that were placed go with: pawl forget \(name)")
+    }
+    defer { heldTransfers.remove(id) }
+    guard let row = try await context.database.transfer(id.bytes) else {
+      throw NodeError(
+        .conflict, "the pull of \(name) has ended meanwhile", hint: "files that were placed go with: pawl forget \(name)")
+    }
+    // After a crash it is still known.
     try await context.database.setTransferState(id.bytes, .failed, reason: Self.canceled)
-    // One that took it up a moment ago.
-    if let puller = pulls[id] { return try await abandon(puller) }
     if !row.plan.isEmpty {
-      let plan = try PlacementPlan(decoding: row.plan)
-      try await context.threads.folders.run { try PartialFolder.discard(plan) }
+      try await context.threads.folders.run { try PartialFolder.discard(PlacementPlan(decoding: row.plan)) }
     }
     try await context.database.deleteTransfer(id.bytes)
   }

@@ -59,6 +59,16 @@ extension Database {
     }
   }
 
+  /// Records that a transfer's partial folder is on another file system than it was, and says anew
+  /// that it goes.
+  public func setMovedVolume(of id: [UInt8], _ volume: UInt64) throws(StoreError) {
+    try write { db in
+      try db.run(
+        "UPDATE retention SET volume = ?, warned = NULL, noticed = 0 WHERE kind = 'transfer' AND id = ?",
+        [volume.column, id.column])
+    }
+  }
+
   /// Transfers whose file system is not known yet.
   public func transfersWithoutVolume() throws(StoreError) -> [TransferRow] {
     try read { db in

@@ -9,6 +9,9 @@ public enum PartialRemoval: Hashable, Sendable {
   case gone
   /// Its disk is not there now, or another one is in its place. Nothing was touched.
   case away
+  /// It is there, on another file system than it was seen on. Nothing was touched. Numbers of file
+  /// systems may change with a restart of the machine.
+  case moved(volume: UInt64)
 }
 
 extension PartialFolder {
@@ -26,7 +29,9 @@ extension PartialFolder {
       if [ENOENT, ENOTDIR, ENODEV, ENXIO, EIO, EHOSTDOWN, ESTALE].contains(errno) { return .away }
       throw .destination(errno, plan.destination)
     }
-    if let volume, destination.volume() != volume { return .away }
+    if let volume, let now = destination.volume(), now != volume {
+      return destination.status(of: plan.partialName)?.isFolder == true ? .moved(volume: now) : .away
+    }
     guard let folder = Beneath.open(destination, plan.partialName, O_RDONLY | O_DIRECTORY) else {
       if errno == ENOENT { return .gone }
       throw .destination(errno, plan.partial)
@@ -66,8 +71,8 @@ extension PartialFolder {
 }
 
 extension Descriptor {
-  /// What tells the file system of this file from others, also after a restart of the machine; nil
-  /// if there is no such thing.
+  /// What tells the file system of this file from others, on most of them also after a restart of
+  /// the machine; nil if there is no such thing.
   fileprivate func volume() -> UInt64? {
     var status = statvfs()
     return fstatvfs(raw, &status) == 0 ? UInt64(status.f_fsid) : nil

@@ -59,7 +59,8 @@ public enum AliasWish: Hashable, Sendable {
 public struct Revoked: Sendable {
   /// The peer as it was.
   public let peer: PeerRow
-  /// Its transfers: their partial folders are still on the disk, and are the caller's to discard.
+  /// Its transfers: their partial folders are still on the disk, and are the caller's to discard
+  /// (``Database/orphanedPartials()``).
   public let transfers: [TransferRow]
 }
 

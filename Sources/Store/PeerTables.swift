@@ -144,6 +144,7 @@ extension PeerRow {
     try db.run("DELETE FROM seen_version WHERE publisher = ?", [id.column])
     try db.run("DELETE FROM known_manifest WHERE publisher = ?", [id.column])
     try SpentInitiations.keep(db, of: id)
+    try OrphanedPartial.keep(db, of: id)
     try db.run("DELETE FROM peer WHERE id = ?", [id.column])
     return Revoked(peer: peer, transfers: transfers)
   }

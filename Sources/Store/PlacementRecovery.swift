@@ -29,7 +29,7 @@ extension PartialFolder {
   static func recover(
     _ plan: PlacementPlan, isSameBoot: Bool, step: (String) throws(StoreError) -> Void
   ) throws(StoreError) -> PlacementRecovery {
-    guard access(plan.destination, F_OK) == 0 else { return .away }
+    guard hasDestination(plan) else { return .away }
     let partial: PartialFolder
     var lost: [Int]
     do { (partial, lost) = try reopen(plan) } catch {
@@ -41,6 +41,10 @@ extension PartialFolder {
     try partial.finish(plan.toFetch)
     return .placed(try partial.place(step: step))
   }
+
+  /// Whether the folder that a plan's partial folder was made in is there; false also while its disk
+  /// is away. Blocks, so on a worker.
+  public static func hasDestination(_ plan: PlacementPlan) -> Bool { access(plan.destination, F_OK) == 0 }
 
   /// The numbers of staged files whose bytes are not those of the artifact.
   private func damaged() throws(StoreError) -> [Int] {

@@ -244,6 +244,127 @@ import Transfer
       #expect(try await again.node.context.database.peers().isEmpty)
     }
   }
+
+  // MARK: One at a time at a placement
+
+  /// A download of many files, so that placing them takes a while.
+  private func many(_ house: House) async throws -> (studio: RunningNode, laptop: RunningNode) {
+    let studio = try await house.start("studio")
+    let laptop = try await house.start("laptop")
+    try await house.pair(studio, laptop)
+    for number in 0..<300 { try house.file("art/\(number).bin", Self.bytes) }
+    _ = try await laptop.share("\(house.path)/art", toAll: true)
+    try house.file("in/art/mine.txt", [42])
+    return (studio, laptop)
+  }
+
+  @Test func aTransferThatIsBeingPlacedCannotBeCanceled() async throws {
+    try await withHouse { house in
+      let (studio, laptop) = try await pair(house, clock: Clock())
+      let begun = try await begin(studio, laptop, house, into: "in", state: .placing)
+      // As a start does, before the files get their names.
+      await studio.node.holdPlacements()
+      let error = try await nodeError { _ = try await studio.node.cancel(transfer: begun.id.hex) }
+      #expect(error.code == .conflict)
+      #expect(house.tree("in").contains { $0.hasSuffix("a.bin") })
+      await studio.node.finishPlacements()
+      #expect(house.tree("in") == ["art", "art/a.bin", "art/b.bin"])
+      #expect(await studio.node.heldTransfers.isEmpty)
+    }
+  }
+
+  @Test func whatWasFetchedFromARevokedPeerGoesOnceItsDiskIsThereAndNobodyIsAtIt() async throws {
+    try await withHouse { house in
+      let (studio, laptop) = try await pair(house, clock: Clock())
+      let placing = try await begin(studio, laptop, house, into: "in", state: .waiting)
+      let away = try await begin(studio, laptop, house, into: "disk/in", state: .waiting)
+      try FileManager.default.moveItem(atPath: "\(house.path)/disk", toPath: "\(house.path)/unplugged")
+      // As while its files are getting their names.
+      await studio.node.hold(placing.id)
+      _ = try await studio.node.revoke("laptop")
+      #expect(house.tree("in").contains { $0.hasSuffix("a.bin") })
+      #expect(try await studio.node.context.database.transfers().isEmpty)
+      await studio.stop()
+      try FileManager.default.moveItem(atPath: "\(house.path)/unplugged", toPath: "\(house.path)/disk")
+      let again = try await house.start("studio", port: studio.port)
+      try await eventually("both are gone", on: house.loop) {
+        try await again.node.context.database.orphanedPartials().isEmpty
+      }
+      #expect(house.tree("disk") == ["in"] && house.tree("in").isEmpty)
+      #expect(!FileManager.default.fileExists(atPath: away.plan.partial))
+    }
+  }
+
+  @Test func aPullWhoseDiskIsAwayKeepsWhatItHas() async throws {
+    try await withHouse { house in
+      let (studio, laptop) = try await pair(house, clock: Clock())
+      let begun = try await begin(studio, laptop, house, into: "disk/in", state: .waiting)
+      try FileManager.default.moveItem(atPath: "\(house.path)/disk", toPath: "\(house.path)/unplugged")
+      let error = try await nodeError { _ = try await studio.pull("laptop/art", into: "\(house.path)/disk/in") }
+      #expect(error.code == .notFound && error.message.contains("disk/in is not there"))
+      #expect(try await studio.node.context.database.transfers().map(\.id) == [begun.id.bytes])
+      #expect(!FileManager.default.fileExists(atPath: "\(house.path)/disk"))
+      try FileManager.default.moveItem(atPath: "\(house.path)/unplugged", toPath: "\(house.path)/disk")
+      _ = try await studio.pull("laptop/art", into: "\(house.path)/disk/in")
+      #expect(house.tree("disk/in") == ["art", "art/a.bin", "art/b.bin"])
+    }
+  }
+
+  @Test func aFileSystemWhoseNumberChangedIsSaidAnewBeforeAnythingGoes() async throws {
+    try await withHouse { house in
+      let clock = Clock()
+      let (studio, laptop) = try await pair(house, clock: clock)
+      let database = studio.node.context.database
+      _ = try await begin(studio, laptop, house, into: "in", state: .waiting)
+      await pass(studio, hours: 1)
+      clock.advance(23 * Self.day)
+      await pass(studio, hours: 25, from: 1)
+      // As after a restart of the machine.
+      try await database.run("UPDATE retention SET volume = volume + 1 WHERE kind = 'transfer'")
+      clock.advance(7 * Self.day)
+      await pass(studio, hours: 3, from: 26)
+      #expect(house.tree("in").contains { $0.hasSuffix("a.bin") })
+      #expect(try await warnings(studio).first?.contains("in 7 days") == true)
+      clock.advance(7 * Self.day)
+      await pass(studio, hours: 26, from: 29)
+      #expect(house.tree("in").isEmpty)
+    }
+  }
+
+  @Test func cancelWhileAPlacementIsBeingFinishedLeavesNothingWithoutARecord() async throws {
+    try await withHouse { house in
+      let (studio, laptop) = try await many(house)
+      let begun = try await begin(studio, laptop, house, into: "in", state: .placing)
+      let finishing = Task { await studio.node.finishPlacements() }
+      try await eventually("it is on its way", on: house.loop) { house.tree("in").contains("art/3.bin") }
+      let result = await Task { try await studio.node.cancel(transfer: begun.id.hex) }.result
+      await finishing.value
+      let there = house.tree("in").count { $0.hasPrefix("art/") && $0.hasSuffix(".bin") }
+      #expect(try await studio.node.context.database.number("SELECT count(*) FROM holding_file") == there)
+      if case .success = result { #expect(there == 0, "it said that nothing is kept") }
+    }
+  }
+
+  @Test func onlyOnePassFinishesAPlacement() async throws {
+    try await withHouse { house in
+      let (studio, laptop) = try await many(house)
+      let begun = try await begin(studio, laptop, house, into: "in", state: .placing)
+      await studio.node.holdPlacements()
+      let first = Task { await studio.node.finishPlacements() }
+      try await eventually("it is on its way", on: house.loop) { house.tree("in").contains("art/3.bin") }
+      await studio.node.retain(at: .seconds(5_000_000))
+      let isHeld = await studio.node.heldTransfers.contains(begun.id)
+      #expect(isHeld || !FileManager.default.fileExists(atPath: begun.plan.partial))
+      await first.value
+      let database = studio.node.context.database
+      #expect(try await database.number("SELECT seq FROM sqlite_sequence WHERE name = 'holding'") == 1)
+      #expect(await studio.node.heldTransfers.isEmpty)
+    }
+  }
+}
+
+extension Node {
+  fileprivate func hold(_ transfer: TransferID) { heldTransfers.insert(transfer) }
 }
 
 extension Database {

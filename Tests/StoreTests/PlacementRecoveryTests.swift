@@ -123,7 +123,7 @@ import Testing
     #expect(volume != nil)
     // Another transfer's folder, another file system, a folder that is a link.
     #expect(code { _ = try PartialFolder.retire(pull.plan, shortID: "34cd", volume: volume) } == .badRecord)
-    #expect(try PartialFolder.retire(pull.plan, shortID: "12ab", volume: (volume ?? 0) &+ 1) == .away)
+    #expect(try PartialFolder.retire(pull.plan, shortID: "12ab", volume: (volume ?? 0) &+ 1) == .moved(volume: volume ?? 0))
     #expect(try temporary.names("out/\(pull.plan.partialName)/lora") == ["a.bin", "empty", "same.bin", "sub", "模型 🚀"])
     try temporary.folder("out/\(pull.plan.partialName)/lora/nothing/deeper")
     let mine = try temporary.file("out/\(pull.plan.partialName)/lora/sub/mine.txt", [42])

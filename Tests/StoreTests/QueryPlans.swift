@@ -21,7 +21,10 @@ struct QueryPlans {
     try await database.trace { sql in statements.withLock { $0.append(sql) } }
     try await body()
     try await database.trace(nil)
-    let queries = statements.withLock { $0 }.filter { $0.contains(" FROM ") || $0.contains("UPDATE ") }
+    let queries = statements.withLock { $0 }.filter {
+      // Triggers are reported as comments.
+      !$0.hasPrefix("--") && ($0.contains(" FROM ") || $0.contains("UPDATE "))
+    }
     try #require(!queries.isEmpty, "no statement was seen")
     return QueryPlans(steps: try await database.plans(of: queries))
   }
