@@ -60,7 +60,8 @@ import Testing
     let named: [(verb: String, variables: [String])] = [
       ("up", ["PAWL_LISTEN", "PAWL_NAME", "PAWL_LOG", "PAWL_PASSPHRASE_FILE", "PAWL_PASSPHRASE_COMMAND", "PAWL_JSON"]),
       ("pull", ["PAWL_OUTPUT", "PAWL_CONFLICT", "PAWL_VERIFY", "PAWL_JSON", "PAWL_QUIET", "PAWL_VERBOSE", "PAWL_NO_PROGRESS"]),
-      ("share", ["PAWL_FOLLOW", "PAWL_ALL"]), ("invite", ["PAWL_EXPIRES"]), ("passphrase", ["PAWL_PASSPHRASE_FILE", "PAWL_PASSPHRASE_COMMAND"]),
+      ("share", ["PAWL_FOLLOW", "PAWL_ALL"]), ("invite", ["PAWL_EXPIRES"]),
+      ("passphrase", ["PAWL_PASSPHRASE_FILE", "PAWL_PASSPHRASE_COMMAND"]),
     ]
     for (verb, variables) in named {
       let help = try await run([verb, "--help"]).out
