@@ -23,15 +23,22 @@ struct QueryBudget {
   /// What an answer costs besides its entries: it is sealed and committed, however short it is.
   static let answerCost = 16
 
-  private var left = Double(burst)
+  private let room: Double
+  private let refill: Double
+  /// What may still be told; below zero by no more than one answer.
+  private(set) var left: Double
   private var last = Duration.zero
+
+  init(burst: Int = Self.burst, perSecond: Int = Self.perSecond) {
+    (room, refill, left) = (Double(burst), Double(perSecond), Double(burst))
+  }
 
   /// How long the next answer has to wait; nil: it may begin.
   mutating func wait(at now: Duration) -> Duration? {
-    left = min(Double(Self.burst), left + max(0, (now - last) / .seconds(1)) * Double(Self.perSecond))
+    left = min(room, left + max(0, (now - last) / .seconds(1)) * refill)
     last = max(last, now)
     guard left <= 0 else { return nil }
-    return .seconds((1 - left) / Double(Self.perSecond))
+    return .seconds((1 - left) / refill)
   }
 
   /// An answer with so many entries was given.

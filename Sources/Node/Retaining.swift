@@ -19,6 +19,20 @@ struct Retaining: Sendable {
   /// On the monotonic clock.
   var last: Duration?
   var passes = 0
+  /// What the calendar said when it was last looked at, and ``elapsed`` then.
+  var seen: (calendar: UInt64, elapsed: Duration)?
+
+  private static let origin = ContinuousClock.now
+  /// Goes forward while the machine sleeps, too, and nobody can set it.
+  static var elapsed: Duration { ContinuousClock.now - origin }
+
+  /// By how much the calendar was set forward since it was last looked at.
+  func jump(at calendar: UInt64, _ elapsed: Duration) -> UInt64 {
+    guard let seen else { return 0 }
+    let passed = Duration.seconds(Int64(clamping: calendar - min(calendar, seen.calendar)))
+    let jump = passed - (elapsed - seen.elapsed)
+    return jump > .seconds(60) ? UInt64(jump.components.seconds) : 0
+  }
 }
 
 /// Removing what nobody uses any more (``RetentionTimes``), in slices.
@@ -32,15 +46,17 @@ extension Node {
 
   /// One pass. Every slice is a transaction of its own, so a stop between two of them is fine.
   ///
-  /// - Parameter time: now, on the monotonic clock.
-  func retain(at time: Duration = MonotonicClock.now) async {
+  /// - Parameters:
+  ///   - time: now, on the monotonic clock.
+  ///   - elapsed: now, on ``Retaining/elapsed``.
+  func retain(at time: Duration = MonotonicClock.now, elapsed: Duration = Retaining.elapsed) async {
     guard !retaining.isWorking, !isStopping else { return }
     retaining.isWorking = true
     defer { retaining.isWorking = false }
     let ran = min(retaining.last.map { time - $0 } ?? .zero, Retaining.longestCount)
     retaining.last = time
     do {
-      try await retainTransfers(ranSeconds: UInt64(max(0, ran / .seconds(1))))
+      try await retainTransfers(ranSeconds: UInt64(max(0, ran / .seconds(1))), elapsed: elapsed)
       if retaining.passes.isMultiple(of: Retaining.passesPerSweep) { try await sweep() }
       retaining.passes += 1
     } catch {
@@ -57,8 +73,12 @@ extension Node {
 
   // MARK: Downloads that nobody continues
 
-  private func retainTransfers(ranSeconds: UInt64) async throws {
-    let idle = try await context.database.noteIdleTransfers(now: context.now, ranSeconds: ranSeconds)
+  private func retainTransfers(ranSeconds: UInt64, elapsed: Duration) async throws {
+    let now = context.now
+    let idle = try await context.database.noteIdleTransfers(
+      now: now, ranSeconds: ranSeconds, jumpedSeconds: retaining.jump(at: now, elapsed))
+    // Only once the jump is stored.
+    retaining.seen = (now, elapsed)
     for row in try await context.database.transfersWithoutVolume() {
       let volume = try await context.threads.files.run {
         (try? PlacementPlan(decoding: row.plan)).flatMap { PartialFolder.volume(of: $0) }

@@ -30,18 +30,29 @@ extension Database {
   /// - Parameters:
   ///   - now: Unix seconds.
   ///   - ranSeconds: how long the node ran since the last call, by a clock that only goes forward.
-  public func noteIdleTransfers(now: UInt64, ranSeconds: UInt64) throws(StoreError) -> [IdleTransfer] {
+  ///   - jumpedSeconds: by how much the calendar was set forward since the last call.
+  public func noteIdleTransfers(
+    now: UInt64, ranSeconds: UInt64, jumpedSeconds: UInt64 = 0
+  ) throws(StoreError) -> [IdleTransfer] {
     guard try read({ db in try db.row("SELECT 1 AS found FROM transfer LIMIT 1", []) { _ in true } }) != nil else { return [] }
     return try write { db in
       let all = "kind = 'transfer'"
+      if jumpedSeconds > 0 {
+        // Nobody was away for that long: what was said before stands as far off as it did.
+        try db.run(
+          "UPDATE retention SET since = min(?1, since + ?2), warned = min(?1, warned + ?2) WHERE \(all)",
+          [now.column, jumpedSeconds.column])
+      }
       try db.run("INSERT OR IGNORE INTO retention (kind, id, since) SELECT 'transfer', id, ? FROM transfer", [now.column])
-      // A clock that went back: what it said before means nothing.
+      // A clock that went back: what it said before means nothing, and neither does a notice that
+      // would not be given now. The day of running must not count for one that comes later.
       try db.run("UPDATE retention SET since = ?1 WHERE \(all) AND since > ?1", [now.column])
-      try db.run("UPDATE retention SET warned = ?1, noticed = 0 WHERE \(all) AND warned > ?1", [now.column])
+      try db.run(
+        "UPDATE retention SET warned = NULL, noticed = 0 WHERE \(all) AND (warned > ?1 OR since > ?2)",
+        [now.column, Self.noticeBegins(now)])
       try db.run("UPDATE retention SET noticed = noticed + ? WHERE \(all) AND warned IS NOT NULL", [ranSeconds.column])
-      let notice = RetentionTimes.idleTransferSeconds - RetentionTimes.noticeSeconds
       let isDue = "\(all) AND warned IS NULL AND since <= ?"
-      let new = try db.rows("SELECT id FROM retention WHERE \(isDue)", [Retention.ago(notice, now)]) { $0.bytes("id") }
+      let new = try db.rows("SELECT id FROM retention WHERE \(isDue)", [Self.noticeBegins(now)]) { $0.bytes("id") }
       for id in new { try db.run("UPDATE retention SET warned = ? WHERE \(all) AND id = ?", [now.column, id.column]) }
       return try Self.idle(db, now: now, new: Set(new))
     }
@@ -81,12 +92,17 @@ extension Database {
     }
   }
 
+  /// Who was left alone since then, or before, is told.
+  private static func noticeBegins(_ now: UInt64) -> Int64 {
+    Retention.ago(RetentionTimes.idleTransferSeconds - RetentionTimes.noticeSeconds, now)
+  }
+
   private static func idle(_ db: GRDB.Database, now: UInt64, new: Set<[UInt8]>) throws -> [IdleTransfer] {
     try db.rows(
       """
       SELECT id, peer, reference, destination, partial, since, warned, noticed, volume FROM retention JOIN transfer USING (id)
-      WHERE kind = 'transfer' AND warned IS NOT NULL ORDER BY since
-      """
+      WHERE kind = 'transfer' AND warned <= ? AND since <= ? ORDER BY since
+      """, [now.column, noticeBegins(now)]
     ) { row in
       let id = row.bytes("id")
       let ran = row.unsigned("noticed")

@@ -14,6 +14,9 @@ final class SharedWrites: Sendable {
 
   private let state = Locked(State())
 
+  /// How many wait.
+  var waitingCount: Int { state.withLock { $0.waiting.count } }
+
   /// Puts one in line. True: nobody is on the way to write them yet, so the caller is to.
   func add(_ write: SharedWrite) -> Bool {
     state.withLock { state in

@@ -1,6 +1,7 @@
 import Artifact
 import EventLoop
 import Primitives
+import Session
 import Store
 import Testing
 import Transfer
@@ -40,6 +41,29 @@ import Transfer
     #expect(empty == QueryBudget.burst / QueryBudget.answerCost)
   }
 
+  @Test func aPeerThatHasSpentItsBudgetWaitsForItsAnswers() async throws {
+    try await withHouse { house in
+      let studio = try await house.start("studio")
+      let mallory = try await house.forge("mallory", at: studio)
+      let cost = QueryBudget.answerCost
+      func ask(_ request: UInt64) async throws {
+        try await mallory.say(.resolve(Resolve(request: request, name: try ArtifactName("nothing"), version: nil)))
+      }
+      @Sendable func answers() async -> Int {
+        await mallory.heard.count { if case .resolved = $0 { true } else { false } }
+      }
+      // The first question makes it known to whom the budget belongs.
+      try await ask(1)
+      try await eventually("it is answered", on: house.loop) { await answers() == 1 }
+      let server = try #require(await studio.node.servers[mallory.identity.id])
+      // Two answers at once, and then two a second.
+      await server.set(QueryBudget(burst: 2 * cost, perSecond: 2 * cost))
+      for request in 2...7 as ClosedRange<UInt64> { try await ask(request) }
+      try await eventually("all are answered", on: house.loop) { await answers() == 7 }
+      #expect(await server.queryBudget.left >= -Double(cost), "each was answered only when there was something left")
+    }
+  }
+
   @Test func aListingOfManyPagesArrivesWholeNewestFirst() async throws {
     try await withHouse { house in
       let (studio, laptop) = (try await house.start("studio"), try await house.start("laptop"))
@@ -66,4 +90,8 @@ import Transfer
       #expect(try await studio.node.report().sharedCount == 500)
     }
   }
+}
+
+extension PeerServer {
+  fileprivate func set(_ budget: QueryBudget) { queryBudget = budget }
 }

@@ -16,9 +16,15 @@ import Transfer
 @Suite(.timeLimit(.minutes(5))) struct RetainingTests {
   /// A clock that a test sets.
   private final class Clock: Sendable {
-    private let ahead = Locked<UInt64>(0)
-    func advance(_ seconds: UInt64) { ahead.withLock { $0 += seconds } }
-    var now: UInt64 { Node.wallClock() + ahead.withLock { $0 } }
+    private let state = Locked((ahead: Int64(0), passed: Int64(0)))
+    /// Time passes.
+    func advance(_ seconds: UInt64) {
+      state.withLock { ($0.ahead, $0.passed) = ($0.ahead + Int64(seconds), $0.passed + Int64(seconds)) }
+    }
+    /// Somebody sets the calendar.
+    func set(by seconds: Int64) { state.withLock { $0.ahead += seconds } }
+    var now: UInt64 { UInt64(Int64(Node.wallClock()) + state.withLock { $0.ahead }) }
+    var elapsed: Duration { Retaining.elapsed + .seconds(state.withLock { $0.passed }) }
   }
 
   private static let day: UInt64 = 86_400
@@ -79,8 +85,10 @@ import Transfer
   }
 
   /// So many passes an hour apart, by a clock that no calendar moves.
-  private func pass(_ node: RunningNode, hours: Int, from first: Int = 0) async {
-    for hour in first..<first + hours { await node.node.retain(at: .seconds(1_000_000 + hour * 3_600)) }
+  private func pass(_ node: RunningNode, _ clock: Clock, hours: Int, from first: Int = 0) async {
+    for hour in first..<first + hours {
+      await node.node.retain(at: .seconds(1_000_000 + hour * 3_600), elapsed: clock.elapsed)
+    }
   }
 
   @Test func aPartialDownloadGoesAfterAMonthAndIsSaidAWeekBefore() async throws {
@@ -90,34 +98,70 @@ import Transfer
       let database = studio.node.context.database
       let begun = try await begin(studio, laptop, house, into: "in", state: .waiting)
       let away = try await begin(studio, laptop, house, into: "disk/in", state: .waiting)
-      await pass(studio, hours: 1)
+      await pass(studio, clock, hours: 1)
       clock.advance(22 * Self.day)
-      await pass(studio, hours: 1, from: 1)
+      await pass(studio, clock, hours: 1, from: 1)
       #expect(try await warnings(studio).isEmpty)
       clock.advance(Self.day)
-      await pass(studio, hours: 1, from: 2)
+      await pass(studio, clock, hours: 1, from: 2)
       let said = try await warnings(studio)
       #expect(said.count == 2)
       let line = try #require(said.first { $0.contains(begun.plan.partial) })
       #expect(line.contains("laptop/art@v1") && line.contains("will be removed in 7 days unless it is resumed"))
       #expect(line.contains("pawl pull laptop/art@v1 -o \(begun.plan.destination)"))
-      // A clock that jumps removes nothing.
+      // Neither does a year go that the machine slept through.
       clock.advance(365 * Self.day)
-      await pass(studio, hours: 20, from: 3)
+      await pass(studio, clock, hours: 20, from: 3)
       #expect(house.tree("in").contains { $0.hasSuffix("a.bin") })
       #expect(try await database.transfers().count == 2)
       // One disk is not there when the time has come.
       try FileManager.default.moveItem(atPath: "\(house.path)/disk", toPath: "\(house.path)/unplugged")
       try house.file("in/mine.txt", [42])
-      await pass(studio, hours: 5, from: 23)
+      await pass(studio, clock, hours: 5, from: 23)
       #expect(house.tree("in") == ["mine.txt"])
       #expect(try await database.transfers().map(\.id) == [away.id.bytes])
       #expect(try await warnings(studio).count == 1)
       try FileManager.default.moveItem(atPath: "\(house.path)/unplugged", toPath: "\(house.path)/disk")
-      await pass(studio, hours: 1, from: 28)
+      await pass(studio, clock, hours: 1, from: 28)
       #expect(house.tree("disk") == ["in"])
       #expect(try await database.transfers().isEmpty)
       #expect(try await warnings(studio).isEmpty)
+    }
+  }
+
+  @Test func aCalendarThatIsSetBackAndForthTouchesNoFreshDownload() async throws {
+    try await withHouse { house in
+      let clock = Clock()
+      let (studio, laptop) = try await pair(house, clock: clock)
+      _ = try await begin(studio, laptop, house, into: "in", state: .waiting)
+      await pass(studio, clock, hours: 1)
+      clock.set(by: 370 * Int64(Self.day))
+      await pass(studio, clock, hours: 1, from: 1)
+      #expect(try await warnings(studio).isEmpty)
+      clock.set(by: -370 * Int64(Self.day))
+      for hour in 2..<27 {
+        clock.advance(3_600)
+        await pass(studio, clock, hours: 1, from: hour)
+      }
+      clock.set(by: 370 * Int64(Self.day))
+      await pass(studio, clock, hours: 2, from: 27)
+      #expect(try await warnings(studio).isEmpty)
+      #expect(house.tree("in").contains { $0.hasSuffix("a.bin") })
+    }
+  }
+
+  @Test func theNodesOwnTickLooksAfterDownloads() async throws {
+    try await withHouse { house in
+      let clock = Clock()
+      let (studio, laptop) = try await pair(house, clock: clock)
+      _ = try await begin(studio, laptop, house, into: "in", state: .waiting)
+      await studio.node.tick()
+      try await eventually("a pass is over", on: house.loop) { await studio.node.retaining.passes > 0 }
+      await studio.stop()
+      clock.advance(24 * Self.day)
+      let again = try await house.start("studio", port: studio.port, clock: { clock.now })
+      await again.node.tick()
+      try await eventually("the user is told", on: house.loop) { try await warnings(again).count == 1 }
     }
   }
 
@@ -126,14 +170,14 @@ import Transfer
       let clock = Clock()
       let (studio, laptop) = try await pair(house, clock: clock)
       _ = try await begin(studio, laptop, house, into: "in", state: .waiting)
-      await pass(studio, hours: 1)
+      await pass(studio, clock, hours: 1)
       clock.advance(29 * Self.day)
-      await pass(studio, hours: 30, from: 1)
+      await pass(studio, clock, hours: 30, from: 1)
       #expect(try await warnings(studio).count == 1)
       _ = try await studio.pull("laptop/art@v1", into: "\(house.path)/in")
       #expect(house.tree("in") == ["art", "art/a.bin", "art/b.bin"])
       clock.advance(30 * Self.day)
-      await pass(studio, hours: 30, from: 31)
+      await pass(studio, clock, hours: 30, from: 31)
       #expect(house.tree("in") == ["art", "art/a.bin", "art/b.bin"])
     }
   }
@@ -154,6 +198,8 @@ import Transfer
       if moment == "after" { try FileManager.default.removeItem(atPath: begun.plan.partial) }
       await studio.stop()
       let again = try await house.start("studio", port: studio.port, clock: { clock.now })
+      // The start does it; the first pass would too.
+      await again.node.holdRetaining()
       try await eventually("it is delivered and read back", on: house.loop) {
         let database = again.node.context.database
         guard let holding = try await database.holdings().first else { return false }
@@ -173,9 +219,9 @@ import Transfer
       let path = try house.file("out/a.bin", Self.bytes)
       let first = try await studio.share(path, toAll: true)
       _ = try await studio.node.unshare("a.bin")
-      await pass(studio, hours: 1)
+      await pass(studio, clock, hours: 1)
       clock.advance(31 * Self.day)
-      await pass(studio, hours: 24, from: 1)
+      await pass(studio, clock, hours: 24, from: 1)
       let database = studio.node.context.database
       #expect(try await database.number("SELECT count(*) FROM published") == 0)
       let second = try await studio.share(path, toAll: true)
@@ -185,7 +231,7 @@ import Transfer
       #expect(manifest.previous?.hex == first.digest)
       // And what is offered stays, however old it is.
       clock.advance(3_650 * Self.day)
-      await pass(studio, hours: 48, from: 25)
+      await pass(studio, clock, hours: 48, from: 25)
       #expect(try await studio.node.list(peer: nil).map(\.version) == [2])
     }
   }
@@ -365,6 +411,11 @@ import Transfer
 
 extension Node {
   fileprivate func hold(_ transfer: TransferID) { heldTransfers.insert(transfer) }
+}
+
+extension Node {
+  /// No pass begins any more.
+  fileprivate func holdRetaining() { retaining.isWorking = true }
 }
 
 extension Database {

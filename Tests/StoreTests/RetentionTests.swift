@@ -68,10 +68,40 @@ import Testing
     #expect(!said.isDue && said.removal == now + 23 * 3_600)
     #expect(try await database.noteIdleTransfers(now: now, ranSeconds: 23 * 3_600 - 1).map(\.isDue) == [false])
     #expect(try await database.noteIdleTransfers(now: now, ranSeconds: 1).map(\.isDue) == [true])
-    // And one that goes back counts from there.
+    // And one that goes back takes back what was said.
     now = Self.start + 10 * Self.day
-    let back = try #require(try await database.noteIdleTransfers(now: now, ranSeconds: 30 * Self.day).first)
-    #expect(!back.isDue && back.removal == Self.start + 30 * Self.day)
+    #expect(try await database.idleTransfers(now: now).isEmpty)
+    #expect(try await database.noteIdleTransfers(now: now, ranSeconds: 30 * Self.day).isEmpty)
+    await database.close()
+  }
+
+  @Test func aClockThatJumpsTwiceDoesNotMakeAFreshDownloadDue() async throws {
+    let state = try await stateWithTransfer()
+    let database = state.database
+    #expect(try await database.noteIdleTransfers(now: Self.start + 370 * Self.day, ranSeconds: 60).map(\.isDue) == [false])
+    // Back to normal, for a day of running: that is no day in which somebody was told.
+    for hour: UInt64 in 0...24 {
+      #expect(try await database.noteIdleTransfers(now: Self.start + hour * 3_600, ranSeconds: 3_600).isEmpty)
+    }
+    let now = Self.start + 371 * Self.day
+    let said = try #require(try await database.noteIdleTransfers(now: now, ranSeconds: 3_600).first)
+    #expect(said.isNew && !said.isDue && said.removal == now + 7 * Self.day)
+    #expect(try await database.idleTransfers(now: now + 100 * Self.day).map(\.isDue) == [false])
+    await database.close()
+  }
+
+  @Test func aJumpThatIsKnownCountsAsNothing() async throws {
+    let state = try await stateWithTransfer()
+    let database = state.database
+    let jump = 370 * Self.day
+    #expect(try await database.noteIdleTransfers(now: Self.start + jump, ranSeconds: 60, jumpedSeconds: jump).isEmpty)
+    var now = Self.start + jump + 23 * Self.day
+    #expect(try await database.noteIdleTransfers(now: now - 1, ranSeconds: 3_600).isEmpty)
+    #expect(try await database.noteIdleTransfers(now: now, ranSeconds: 3_600).map(\.removal) == [now + 7 * Self.day])
+    // Another one, in the week of the notice.
+    now += jump
+    let said = try await database.noteIdleTransfers(now: now, ranSeconds: 2 * Self.day, jumpedSeconds: jump)
+    #expect(said.map(\.removal) == [now + 7 * Self.day] && said.map(\.isDue) == [false])
     await database.close()
   }
 

@@ -49,6 +49,30 @@ import Testing
     await state.database.close()
   }
 
+  @Test func callersThatComeWhileTheStoreIsBusyShareOneTransaction() async throws {
+    let state = try State()
+    let database = state.database
+    for peer in 1...40 { try await state.pair(UInt8(peer), alias: "peer-\(peer)") }
+    try await database.checkpoint()
+    let before = try transactions(state)
+    let gate = DispatchSemaphore(value: 0)
+    let (started, starting) = AsyncStream.makeStream(of: Void.self)
+    let busy = Task { await database.wait(for: gate) { starting.finish() } }
+    for await _ in started {}
+    let calls = (1...40).map { peer in
+      Task { try await database.apply([commit(UInt8(peer), [self.entry(UInt8(peer))])]) }
+    }
+    let deadline = Deadline.after(.seconds(10))
+    while database.shared.waitingCount < 40, !deadline.isPast { await Task.yield() }
+    #expect(database.shared.waitingCount == 40)
+    gate.signal()
+    await busy.value
+    for call in calls { try await call.value }
+    #expect(try transactions(state) - before == 1)
+    for peer in 1...40 { #expect(try await database.loadPeer(node(UInt8(peer)))?.outbox.count == 1) }
+    await database.close()
+  }
+
   @Test func oneThatFailsFailsAlone() async throws {
     let state = try State()
     for peer: UInt8 in [1, 2, 4] { try await state.pair(peer, alias: "peer-\(peer)") }
@@ -104,5 +128,13 @@ import Testing
     #expect(results.allSatisfy { (try? $0.get()) != nil })
     for row in rows { #expect(try !state.holds(Array(row.suffix(32)))) }
     await state.database.close()
+  }
+}
+
+extension Database {
+  /// Holds the store's thread.
+  fileprivate func wait(for gate: DispatchSemaphore, _ started: @Sendable () -> Void) {
+    started()
+    gate.wait()
   }
 }
