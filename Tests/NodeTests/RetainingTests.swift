@@ -362,17 +362,17 @@ import Transfer
       let (studio, laptop) = try await pair(house, clock: clock)
       let database = studio.node.context.database
       _ = try await begin(studio, laptop, house, into: "in", state: .waiting)
-      await pass(studio, hours: 1)
+      await pass(studio, clock, hours: 1)
       clock.advance(23 * Self.day)
-      await pass(studio, hours: 25, from: 1)
+      await pass(studio, clock, hours: 25, from: 1)
       // As after a restart of the machine.
       try await database.run("UPDATE retention SET volume = volume + 1 WHERE kind = 'transfer'")
       clock.advance(7 * Self.day)
-      await pass(studio, hours: 3, from: 26)
+      await pass(studio, clock, hours: 3, from: 26)
       #expect(house.tree("in").contains { $0.hasSuffix("a.bin") })
       #expect(try await warnings(studio).first?.contains("in 7 days") == true)
       clock.advance(7 * Self.day)
-      await pass(studio, hours: 26, from: 29)
+      await pass(studio, clock, hours: 26, from: 29)
       #expect(house.tree("in").isEmpty)
     }
   }
