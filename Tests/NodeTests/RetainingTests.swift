@@ -236,61 +236,6 @@ import Transfer
     }
   }
 
-  // MARK: A peer whose state is damaged
-
-  @Test(arguments: ["session SET state", "pair SET bytes", "peer_state SET bytes"])
-  func onePeersDamagedStateIsSaidAndHealedByPairingAgainAndTheOthersWorkOn(_ column: String) async throws {
-    try await withHouse { house in
-      let clock = Clock()
-      let (studio, laptop) = try await pair(house, clock: clock)
-      let desk = try await house.start("desk")
-      try await house.pair(studio, desk)
-      try await eventually("pairs are stored", on: house.loop) {
-        try await studio.node.context.database.loadPeer(laptop.node.id)?.pairs.isEmpty == false
-      }
-      await studio.stop()
-      let database = try Database(folder: studio.folder, keys: try studio.folder.unlock())
-      try await database.damage(column, of: laptop.node.id)
-      await database.close()
-      studio.folder.release()
-      let again = try await house.start("studio", port: studio.port, clock: { clock.now })
-      let report = try await again.node.report()
-      #expect(report.peers.map(\.alias) == ["desk", "laptop"] && report.peers.map { $0.health == "damaged" } == [false, true])
-      let warning = try #require(report.warnings.first { $0.hasPrefix("laptop: ") })
-      #expect(warning.contains("damaged") && warning.contains("pawl invite") && warning.contains("backup"))
-      let refused = try await nodeError { _ = try await again.pull("laptop/art", into: "\(house.path)/in") }
-      #expect(refused.message.contains("damaged") && refused.hint?.contains("pair again") == true)
-      try await again.ready(for: "desk")
-      // The user pairs again, and that lasts.
-      let invitation = try await again.node.invite(alias: nil, lifeSeconds: 60, addresses: [])
-      _ = try await laptop.node.join(invitation.text, alias: "studio")
-      try await again.ready(for: "laptop")
-      try await laptop.ready(for: "studio")
-      #expect(try await again.node.report().warnings.isEmpty)
-      _ = try await again.pull("laptop/art", into: "\(house.path)/in")
-      await again.stop()
-      let third = try await house.start("studio", port: studio.port, clock: { clock.now })
-      try await third.ready(for: "laptop")
-      #expect(try await third.node.summary(of: "laptop").health == "healthy")
-    }
-  }
-
-  @Test func aDamagedPeerCanBeRevoked() async throws {
-    try await withHouse { house in
-      let clock = Clock()
-      let (studio, laptop) = try await pair(house, clock: clock)
-      await studio.stop()
-      let database = try Database(folder: studio.folder, keys: try studio.folder.unlock())
-      try await database.damage("session SET state", of: laptop.node.id)
-      await database.close()
-      studio.folder.release()
-      let again = try await house.start("studio", port: studio.port, clock: { clock.now })
-      #expect(try await again.node.revoke("laptop").peer.health == "damaged")
-      #expect(try await again.node.report().peers.isEmpty)
-      #expect(try await again.node.context.database.peers().isEmpty)
-    }
-  }
-
   // MARK: One at a time at a placement
 
   /// A download of many files, so that placing them takes a while.
@@ -416,11 +361,4 @@ extension Node {
 extension Node {
   /// No pass begins any more.
   fileprivate func holdRetaining() { retaining.isWorking = true }
-}
-
-extension Database {
-  /// Puts bytes that mean nothing into a column of one peer's rows.
-  fileprivate func damage(_ column: String, of peer: NodeID) throws {
-    try run("UPDATE \(column) = zeroblob(200) WHERE peer = x'\(peer.hex)'")
-  }
 }
