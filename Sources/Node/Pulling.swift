@@ -177,10 +177,13 @@ extension Node {
       return []
     }
     let alias = puller.order.alias
+    let resumed = await puller.site?.resumedBytes ?? 0
     let found = try await readBacks.outcome(of: delivery.holding) { done in
       var state = PullProgress(phase: .reading)
       state.bytes = min(done, bytes)
       state.bytesTotal = bytes
+      // The line in which the fetching said so may have been overtaken.
+      state.bytesResumed = resumed
       state.source = alias
       progress(state)
     }

@@ -26,7 +26,7 @@ extension EndToEnd {
         try await house.eventually("most of it is there") {
           let status = try await laptop.ask("status")
           return status["transfers"].elements.contains {
-            $0["direction"] == "pull" && $0["state"] == "running" && $0["bytes"].number >= Self.recordedBytes
+            $0["direction"] == "in" && $0["state"] == "running" && $0["bytes"].number >= Self.recordedBytes
           }
         }
         #expect(house.tree("models").allSatisfy { $0.hasPrefix(".pawl-partial-") }, "nothing has a final name yet")
