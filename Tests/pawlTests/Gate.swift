@@ -1,6 +1,7 @@
 import EventLoop
 
-/// A TCP proxy in front of a node that lets so many bytes come from the node and then holds the rest back, closing nothing.
+/// A TCP proxy in front of a node that lets so many bytes of data connections come from the node and then holds the rest back,
+/// closing nothing. Links pass: a second command can still ask.
 actor Gate {
   nonisolated let loop: EventLoop
   nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
@@ -51,7 +52,13 @@ actor Gate {
   private func connect(_ near: TCPStream) async {
     guard !isClosed, let far = try? await TCPStream.connect(host: host, port: port, on: loop) else { return await near.close() }
     streams += [near, far]
-    Task { await self.pass(from: far, to: near, isCounted: true) }
+    // The first byte says what it is (PROTOCOL.md §3): 3, a data connection.
+    guard let first = try? await near.read(), (try? await far.write(first)) != nil else {
+      await near.close()
+      return await far.close()
+    }
+    let isData = first.first == 3
+    Task { await self.pass(from: far, to: near, isCounted: isData) }
     await pass(from: near, to: far, isCounted: false)
   }
 
