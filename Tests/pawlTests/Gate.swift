@@ -52,7 +52,7 @@ actor Gate {
   private func connect(_ near: TCPStream) async {
     guard !isClosed, let far = try? await TCPStream.connect(host: host, port: port, on: loop) else { return await near.close() }
     streams += [near, far]
-    // The first byte says what it is (PROTOCOL.md §3): 3, a data connection.
+    // The first byte says what it is (PROTOCOL.md §4): 3, a data connection.
     guard let first = try? await near.read(), (try? await far.write(first)) != nil else {
       await near.close()
       return await far.close()
