@@ -25,7 +25,6 @@ actor PeerServer {
   var queryBudget = QueryBudget()
   /// Frames on their way to this peer.
   private let frames: FrameAccount
-  private(set) var bytesSent: UInt64 = 0
 
   init(context: NodeContext, peer: Peer, desk: any AttachmentDesk) {
     self.context = context
@@ -228,7 +227,6 @@ actor PeerServer {
       await refuse(job, because: error, &line)
       return 0
     }
-    bytesSent += UInt64(job.plaintextBytes)
     sent[connection, default: SentBytes(job.digest)].add(job.plaintextBytes, of: job.digest)
     return job.plaintextBytes
   }

@@ -133,14 +133,14 @@ public struct StoreError: Error, Sendable {
     case .notOurs, .insecure: "make the folder yours alone (chown, chmod 700), or set PAWL_HOME to another one"
     case .corruptIdentity: "restore the file from a backup; without one, move it away and pair again under a new identity"
     case .corruptKey:
-      "restore the file from a backup; without one nothing that is stored can be opened: begin anew in another PAWL_HOME"
+      "restore the file from a backup; without one nothing that is stored can be opened: start over in another PAWL_HOME"
     case .keyMissing: "put the file back; without it nothing that is stored can be opened, and nothing was changed"
     case .foreignKey: "identity, key and state belong together: put back what belongs to one node; nothing was changed"
     case .passphraseNeeded: "run it in a terminal and type it, or give it with --passphrase-file or --passphrase-command"
     case .wrongPassphrase: "try again; without the passphrase nothing that is stored can be opened"
     case .noMemory: "end something else, or move the state to a larger machine"
     case .corruptDatabase, .stateMissing:
-      "restore it from a backup; without one, begin anew without peers, sessions and shares (identity and key are kept): pawl up --new-state"
+      "restore it from a backup; without one, start over without peers, sessions and shares (identity and key are kept): pawl up --new-state"
     case .stateWorks: "nothing was changed; pawl up without --new-state starts it, or says what else is the matter"
     case .newerSchema: "use the newer pawl"
     case .busy: "try again in a moment"
