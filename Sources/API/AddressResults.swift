@@ -59,22 +59,22 @@ public struct TicketsResult: ResultBody {
     /// The alias of that node, or the beginning of its node id; nil (`null`): nobody has.
     public var usedBy: String?
     /// Too many bad attempts used it up.
-    public var spoilt: Bool
+    public var spoiled: Bool
 
     /// A ticket.
     public init(
-      id: String, alias: String? = nil, expires: UInt64, used: Bool = false, usedBy: String? = nil, spoilt: Bool = false
+      id: String, alias: String? = nil, expires: UInt64, used: Bool = false, usedBy: String? = nil, spoiled: Bool = false
     ) {
       self.id = id
       self.alias = alias
       self.expires = expires
       self.used = used
       self.usedBy = usedBy
-      self.spoilt = spoilt
+      self.spoiled = spoiled
     }
 
     private enum CodingKeys: String, CodingKey {
-      case id, alias, expires, used, spoilt
+      case id, alias, expires, used, spoiled
       case usedBy = "used_by"
     }
 
@@ -86,7 +86,7 @@ public struct TicketsResult: ResultBody {
       try fields.encode(expires, forKey: .expires)
       try fields.encode(used, forKey: .used)
       try fields.encode(usedBy, forKey: .usedBy)
-      try fields.encode(spoilt, forKey: .spoilt)
+      try fields.encode(spoiled, forKey: .spoiled)
     }
   }
 

@@ -53,7 +53,7 @@ extension NodeAdapter {
         tickets: try await node.tickets().map { ticket in
           TicketsResult.Ticket(
             id: ticket.id, alias: ticket.alias, expires: ticket.expires, used: ticket.usedBy != nil, usedBy: ticket.usedBy,
-            spoilt: ticket.isSpoilt)
+            spoiled: ticket.isSpoilt)
         }, revoked: revoked)
     }
   }

@@ -44,31 +44,28 @@ extension Node {
   private func finishPlacement(_ row: TransferRow) async throws {
     let isSameBoot = row.bootID == BootID.current()
     let known = try await context.database.manifest(row.digest)
-    let recovered = try await context.threads.folders.run { () -> (Manifest, PlacementPlan, PlacementRecovery)? in
+    let recovered = try await context.threads.folders.run {
+      () -> (Manifest, PlacementPlan, PlacementRecovery, PlacementOutcome?)? in
       guard let known, let plan = try? PlacementPlan(decoding: row.plan) else { return nil }
-      return (try Manifest(decoding: known.bytes.span), plan, try PartialFolder.recover(plan, isSameBoot: isSameBoot))
+      let manifest = try Manifest(decoding: known.bytes.span)
+      let recovery = try PartialFolder.recover(plan, isSameBoot: isSameBoot)
+      // No command is there to be told what the files are.
+      let outcome: PlacementOutcome? =
+        if case .placed(let placed) = recovery { PlacementOutcome(placed, of: manifest, examining: false) } else { nil }
+      return (manifest, plan, recovery, outcome)
     }
-    guard let (manifest, plan, recovery) = recovered else {
+    guard let (manifest, plan, recovery, outcome) = recovered else {
       return try await context.database.setTransferState(row.id, .waiting)
     }
     switch recovery {
-    case .placed(let placed):
-      let there = placed.filter { $0.outcome != .conflict }
-      let isFile = plan.files.count == 1 && plan.folder == nil
-      let holding = Holding(
-        digest: row.digest, name: manifest.name.text, version: manifest.version, publisher: NodeID(manifest.publisher),
-        peer: row.peer, path: isFile ? there.first?.path ?? plan.resultPath : plan.resultPath, delivered: context.now)
-      guard !there.isEmpty else { return try await context.database.deleteTransfer(row.id) }
-      let number = try await context.database.recordDelivery(
-        transfer: row.id, holding: holding,
-        files: there.map { file in
-          HoldingFile(
-            index: file.index, path: file.path, sizeBytes: manifest.files[file.index].sizeBytes,
-            expected: manifest.files[file.index].sha256)
-        })
+    case .placed:
+      guard let outcome else { return }
+      let (number, _) = try await record(
+        outcome, of: manifest, digest: row.digest, as: plan, transfer: row.id, peer: row.peer)
+      guard let number else { return }
       context.logger.info(
         "placed what the last run had fetched",
-        metadata: ["artifact": "\(manifest.name.text)", "version": "\(manifest.version)", "files": "\(there.count)"])
+        metadata: ["artifact": "\(manifest.name.text)", "version": "\(manifest.version)", "files": "\(outcome.there.count)"])
       await readBacks.enqueue(number)
     case .unfinished(let lost):
       try await context.database.saveResume(row.id, Dictionary(uniqueKeysWithValues: Set(lost).map { ($0, []) }))

@@ -14,8 +14,8 @@ struct PlacementOutcome: Sendable {
   /// What the user should know of the files, a line each.
   let warnings: [String]
 
-  /// Looks at the beginning of every file that is there. Blocks.
-  init(_ placed: [PlacedFile], of manifest: Manifest) {
+  /// Looks at the beginning of every file that is there, if somebody is to be told what was found. Blocks.
+  init(_ placed: [PlacedFile], of manifest: Manifest, examining: Bool = true) {
     let there = placed.filter { $0.outcome != .conflict }
     self.there = there
     skipped = placed.lazy.filter { $0.outcome == .conflict }.map { manifest.files[$0.index].path.text }
@@ -26,7 +26,7 @@ struct PlacementOutcome: Sendable {
     }
     bytes = there.reduce(0) { $0 + manifest.files[$1.index].sizeBytes }
     var findings = PlacedFindings()
-    for file in there { findings.add(file, manifest.files[file.index]) }
+    for file in there where examining { findings.add(file, manifest.files[file.index]) }
     warnings = findings.warnings
   }
 }

@@ -148,21 +148,33 @@ extension Node {
       if isStopping { await puller.leavePlacing() }
       throw error
     }
-    let there = outcome.there
-    let path =
-      site.plan.files.count == 1 && site.plan.folder == nil ? there.first?.path ?? site.plan.resultPath : site.plan.resultPath
-    let holding = Holding(
-      digest: puller.entry.digest, name: manifest.name.text, version: manifest.version,
-      publisher: NodeID(manifest.publisher), peer: puller.peer.id, path: path, delivered: context.now)
-    let number =
-      there.isEmpty
-      ? 0 : try await context.database.recordDelivery(transfer: id, holding: holding, files: outcome.records)
-    if there.isEmpty { try await context.database.deleteTransfer(id) }
+    let (number, path) = try await record(
+      outcome, of: manifest, digest: puller.entry.digest, as: site.plan, transfer: id, peer: puller.peer.id)
     context.logger.info(
-      "placed", metadata: ["artifact": "\(manifest.name.text)", "version": "\(manifest.version)", "files": "\(there.count)"])
+      "placed",
+      metadata: ["artifact": "\(manifest.name.text)", "version": "\(manifest.version)", "files": "\(outcome.there.count)"])
     return Delivery(
-      manifest: manifest, holding: number, path: path, placed: there,
+      manifest: manifest, holding: number ?? 0, path: path, placed: outcome.there,
       skipped: outcome.skipped + site.partial.foldersLeftAlone, warnings: outcome.warnings, bytes: outcome.bytes)
+  }
+
+  /// Records what was placed as a delivery, in the transfer's place. Returns its number, nil if nothing is there and so nothing is
+  /// recorded, and the path that a user is told.
+  func record(
+    _ outcome: PlacementOutcome, of manifest: Manifest, digest: Digest, as plan: PlacementPlan, transfer: [UInt8], peer: NodeID
+  ) async throws -> (number: Int64?, path: String) {
+    let isFile = plan.files.count == 1 && plan.folder == nil
+    let path = isFile ? outcome.there.first?.path ?? plan.resultPath : plan.resultPath
+    guard !outcome.there.isEmpty else {
+      try await context.database.deleteTransfer(transfer)
+      return (nil, path)
+    }
+    let holding = Holding(
+      digest: digest, name: manifest.name.text, version: manifest.version, publisher: NodeID(manifest.publisher), peer: peer,
+      path: path, delivered: context.now)
+    return (
+      try await context.database.recordDelivery(transfer: transfer, holding: holding, files: outcome.records), path
+    )
   }
 
   /// Waits for the read-back of a delivery, unless it is large and nobody asked for that. Returns the files that could not be

@@ -47,13 +47,13 @@ enum TicketReport {
     var table = Table([("ID", .left), ("FOR", .left), ("EXPIRES", .left), ("STATE", .left)])
     for ticket in result.tickets {
       let state =
-        ticket.usedBy.map { "used by \(TerminalText.escape($0))" } ?? (ticket.spoilt ? "spoilt by bad attempts" : "open")
+        ticket.usedBy.map { "used by \(TerminalText.escape($0))" } ?? (ticket.spoiled ? "spoiled by bad attempts" : "open")
       table.add([
         short(ticket.id, verbose), ticket.alias.map { TerminalText.escape($0) } ?? "–",
         "in " + Units.duration(Double(ticket.expires - min(ticket.expires, now))), state,
       ])
     }
-    let open = result.tickets.first { !$0.used && !$0.spoilt }
+    let open = result.tickets.first { !$0.used && !$0.spoiled }
     return Report(table.lines, remarks: open.map { ["to take one back: pawl tickets revoke \(short($0.id, false))"] } ?? [])
   }
 
